@@ -1,0 +1,162 @@
+package manager1
+
+import (
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// Dict is an a{sv}.
+type Dict = map[string]dbus.Variant
+
+// codec visits the fields of a struct in one of three ways: it writes them to
+// a Dict, reads them from one, or lists them. So each struct has one table for
+// both directions, which cannot disagree with itself.
+//
+// Reading is lenient: a missing key, or one of another type, leaves the field
+// as it is; keys that nobody asks for are ignored. Writing is complete, except
+// that sparse structs leave out zero values.
+type codec struct {
+	out    Dict
+	in     Dict
+	list   *[]Key
+	sparse bool
+}
+
+// Key is one key of a dictionary and its type.
+type Key struct{ Name, Signature string }
+
+// fielder is a struct that shows its fields to a codec.
+type fielder interface{ fields(c *codec) }
+
+// pointer is the constraint of the generic helpers: *T has the fields.
+type pointer[T any] interface {
+	*T
+	fielder
+}
+
+func encode(v fielder) Dict {
+	c := codec{out: Dict{}}
+	v.fields(&c)
+	return c.out
+}
+
+func decode(v fielder, m Dict) { v.fields(&codec{in: m}) }
+
+func keys(v fielder) []Key {
+	var list []Key
+	v.fields(&codec{list: &list})
+	return list
+}
+
+// EncodeList writes a list of structs as aa{sv}; nil becomes an empty list.
+func EncodeList[T any, P pointer[T]](items []T) []Dict {
+	list := make([]Dict, len(items))
+	for i := range items {
+		list[i] = encode(P(&items[i]))
+	}
+	return list
+}
+
+// DecodeList reads an aa{sv}; an empty one becomes nil.
+func DecodeList[T any, P pointer[T]](list []Dict) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	items := make([]T, len(list))
+	for i, m := range list {
+		decode(P(&items[i]), m)
+	}
+	return items
+}
+
+// Signatures, parsed once.
+var (
+	sigString  = dbus.ParseSignatureMust("s")
+	sigBool    = dbus.ParseSignatureMust("b")
+	sigUint32  = dbus.ParseSignatureMust("u")
+	sigInt64   = dbus.ParseSignatureMust("x")
+	sigDouble  = dbus.ParseSignatureMust("d")
+	sigStrings = dbus.ParseSignatureMust("as")
+	sigDicts   = dbus.ParseSignatureMust("aa{sv}")
+)
+
+func (c *codec) str(key string, p *string)     { scalar(c, key, sigString, p) }
+func (c *codec) flag(key string, p *bool)      { scalar(c, key, sigBool, p) }
+func (c *codec) uint(key string, p *uint32)    { scalar(c, key, sigUint32, p) }
+func (c *codec) big(key string, p *int64)      { scalar(c, key, sigInt64, p) }
+func (c *codec) double(key string, p *float64) { scalar(c, key, sigDouble, p) }
+func (c *codec) strs(key string, p *[]string)  { slice(c, key, sigStrings, p) }
+func (c *codec) time(key string, p *time.Time) {
+	micros := Micros(*p)
+	c.big(key, &micros)
+	if c.in != nil {
+		*p = Time(micros)
+	}
+}
+
+func scalar[T comparable](c *codec, key string, sig dbus.Signature, p *T) {
+	var zero T
+	switch {
+	case c.list != nil:
+		*c.list = append(*c.list, Key{key, sig.String()})
+	case c.in != nil:
+		if v, ok := c.in[key].Value().(T); ok {
+			*p = v
+		}
+	case !c.sparse || *p != zero:
+		c.out[key] = dbus.MakeVariantWithSignature(*p, sig)
+	}
+}
+
+func slice[T any](c *codec, key string, sig dbus.Signature, p *[]T) {
+	switch {
+	case c.list != nil:
+		*c.list = append(*c.list, Key{key, sig.String()})
+	case c.in != nil:
+		if v, ok := c.in[key].Value().([]T); ok {
+			*p = nil
+			if len(v) > 0 {
+				*p = v
+			}
+		}
+	case !c.sparse || len(*p) > 0:
+		c.out[key] = dbus.MakeVariantWithSignature(append([]T{}, *p...), sig)
+	}
+}
+
+func dicts[T any, P pointer[T]](c *codec, key string, p *[]T) {
+	var list []Dict
+	if c.out != nil {
+		list = EncodeList[T, P](*p)
+	}
+	slice(c, key, sigDicts, &list)
+	if _, ok := c.in[key]; ok {
+		*p = DecodeList[T, P](list)
+	}
+}
+
+var sigDict = dbus.ParseSignatureMust("a{sv}")
+
+func makeDict(m Dict) dbus.Variant { return dbus.MakeVariantWithSignature(m, sigDict) }
+
+// Micros is a time on the wire: microseconds since 1970, 0 for never.
+func Micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// Time is a time from the wire.
+func Time(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros)
+}
+
+// Millis is a duration on the wire, in milliseconds.
+func Millis(d time.Duration) uint32 {
+	return uint32(max(0, min(d.Milliseconds(), int64(^uint32(0)))))
+}
