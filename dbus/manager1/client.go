@@ -72,7 +72,7 @@ func (c *Client) Plan(ctx context.Context, mode string, flags uint32) (Plan, err
 func (c *Client) CanSwitch(ctx context.Context, mode string) (string, error) {
 	var answer string
 	err := c.call(ctx, public, MethodCanSwitch, []any{mode}, &answer)
-	return answer, err
+	return Clean(answer, MaxLine), err
 }
 
 // Cancel ends an open transition.

@@ -14,14 +14,18 @@ type Dict = map[string]dbus.Variant
 // both directions, which cannot disagree with itself.
 //
 // Reading is lenient: a missing key, or one of another type, leaves the field
-// as it is; keys that nobody asks for are ignored. Writing is complete, except
-// that sparse structs leave out zero values.
+// as it is, a list becomes empty rather than nil, texts are cleaned, and keys
+// that nobody asks for are ignored. Writing is complete, except that sparse
+// structs leave out zero values.
 type codec struct {
 	out    Dict
 	in     Dict
 	list   *[]Key
 	sparse bool
 }
+
+// reading tells whether fields are being read. A nil Dict reads as empty.
+func (c *codec) reading() bool { return c.out == nil && c.list == nil }
 
 // Key is one key of a dictionary and its type.
 type Key struct{ Name, Signature string }
@@ -58,11 +62,8 @@ func EncodeList[T any, P pointer[T]](items []T) []Dict {
 	return list
 }
 
-// DecodeList reads an aa{sv}; an empty one becomes nil.
+// DecodeList reads an aa{sv}; the result is never nil.
 func DecodeList[T any, P pointer[T]](list []Dict) []T {
-	if len(list) == 0 {
-		return nil
-	}
 	items := make([]T, len(list))
 	for i, m := range list {
 		decode(P(&items[i]), m)
@@ -81,16 +82,36 @@ var (
 	sigDicts   = dbus.ParseSignatureMust("aa{sv}")
 )
 
-func (c *codec) str(key string, p *string)     { scalar(c, key, sigString, p) }
+func (c *codec) raw(key string, p *string)     { scalar(c, key, sigString, p) }
 func (c *codec) flag(key string, p *bool)      { scalar(c, key, sigBool, p) }
 func (c *codec) uint(key string, p *uint32)    { scalar(c, key, sigUint32, p) }
 func (c *codec) big(key string, p *int64)      { scalar(c, key, sigInt64, p) }
 func (c *codec) double(key string, p *float64) { scalar(c, key, sigDouble, p) }
-func (c *codec) strs(key string, p *[]string)  { slice(c, key, sigStrings, p) }
+
+func (c *codec) str(key string, p *string) {
+	c.raw(key, p)
+	if c.reading() {
+		*p = Clean(*p, MaxLine)
+	}
+}
+
+func (c *codec) strs(key string, p *[]string) {
+	slice(c, key, sigStrings, p)
+	if c.reading() {
+		cleanAll(*p)
+	}
+}
+
+func cleanAll(list []string) {
+	for i, s := range list {
+		list[i] = Clean(s, MaxLine)
+	}
+}
+
 func (c *codec) time(key string, p *time.Time) {
 	micros := Micros(*p)
 	c.big(key, &micros)
-	if c.in != nil {
+	if c.reading() {
 		*p = Time(micros)
 	}
 }
@@ -100,7 +121,7 @@ func scalar[T comparable](c *codec, key string, sig dbus.Signature, p *T) {
 	switch {
 	case c.list != nil:
 		*c.list = append(*c.list, Key{key, sig.String()})
-	case c.in != nil:
+	case c.reading():
 		if v, ok := c.in[key].Value().(T); ok {
 			*p = v
 		}
@@ -113,12 +134,12 @@ func slice[T any](c *codec, key string, sig dbus.Signature, p *[]T) {
 	switch {
 	case c.list != nil:
 		*c.list = append(*c.list, Key{key, sig.String()})
-	case c.in != nil:
+	case c.reading():
 		if v, ok := c.in[key].Value().([]T); ok {
-			*p = nil
-			if len(v) > 0 {
-				*p = v
-			}
+			*p = v
+		}
+		if *p == nil {
+			*p = []T{}
 		}
 	case !c.sparse || len(*p) > 0:
 		c.out[key] = dbus.MakeVariantWithSignature(append([]T{}, *p...), sig)
@@ -131,7 +152,7 @@ func dicts[T any, P pointer[T]](c *codec, key string, p *[]T) {
 		list = EncodeList[T, P](*p)
 	}
 	slice(c, key, sigDicts, &list)
-	if _, ok := c.in[key]; ok {
+	if _, ok := c.in[key]; ok || (c.reading() && *p == nil) {
 		*p = DecodeList[T, P](list)
 	}
 }

@@ -2,6 +2,7 @@ package manager1_test
 
 import (
 	"encoding/xml"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -85,6 +86,15 @@ func TestNamesAreThoseOfTheXML(t *testing.T) {
 		manager1.MethodRegisterAgent, manager1.MethodReportAudio,
 		manager1.MethodApply, manager1.MethodCapture, manager1.MethodNotify,
 	})
+}
+
+func TestTheClientHasEachMethod(t *testing.T) {
+	t.Parallel()
+	for _, name := range names(parse(t, dbusxml.Manager1).Methods) {
+		if _, ok := reflect.TypeFor[*manager1.Client]().MethodByName(name); !ok {
+			t.Errorf("Client has no method %s", name)
+		}
+	}
 }
 
 func TestOnlyTypesThatEveryClientCanRead(t *testing.T) {

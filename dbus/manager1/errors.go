@@ -31,7 +31,8 @@ const ErrNoDaemon = "org.modectl.Error.NoDaemon"
 type Error struct {
 	// Name is one of the names above, or the bus's own.
 	Name string
-	// Message is a text for people. Clean it before it goes to a terminal.
+	// Message is a text for people, of one or more lines; clean if it came
+	// from a Client.
 	Message string
 	// ID is the history's number of a refusal; 0 otherwise.
 	ID uint32
@@ -84,7 +85,8 @@ func asError(err error) error {
 func fromRemote(remote dbus.Error) error {
 	e := &Error{Name: remote.Name}
 	if len(remote.Body) > 0 {
-		e.Message, _ = remote.Body[0].(string)
+		text, _ := remote.Body[0].(string)
+		e.Message = CleanLines(text)
 	}
 	if len(remote.Body) > 1 {
 		e.ID, _ = remote.Body[1].(uint32)

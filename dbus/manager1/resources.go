@@ -38,7 +38,7 @@ func (v *Resources) fields(c *codec) {
 	dicts(c, "audio", &v.Audio)
 	dicts(c, "units", &v.Units)
 	c.strs("unknown", &v.Unknown)
-	c.str("facts", &v.Facts)
+	c.raw("facts", &v.Facts)
 }
 
 // ToMap writes v as it goes over the bus.

@@ -48,7 +48,7 @@ func (v *Record) fields(c *codec) {
 	}
 	dicts(c, "verdicts", &v.Verdicts)
 	dicts(c, "steps", &v.Steps)
-	c.str("facts", &v.Facts)
+	c.raw("facts", &v.Facts)
 }
 
 // ToMap writes v as it goes over the bus.

@@ -177,7 +177,14 @@ func (w *watcher) event(s *dbus.Signal) (Event, bool) {
 	default:
 		return e, false
 	}
+	e.clean()
 	return e, err == nil
+}
+
+func (e *Event) clean() {
+	for _, text := range []*string{&e.From, &e.To, &e.Reason, &e.Step, &e.Status, &e.Outcome, &e.Mode, &e.Message} {
+		*text = Clean(*text, MaxLine)
+	}
 }
 
 func (w *watcher) changed(s *dbus.Signal) (Event, bool) {
