@@ -49,6 +49,8 @@ type AudioSummary struct {
 	Forced         bool
 	Xruns          uint32
 	Standing       string
+	IdleSince      time.Time
+	Detail         string
 }
 
 func (v *AudioSummary) fields(c *codec) {
@@ -62,6 +64,8 @@ func (v *AudioSummary) fields(c *codec) {
 	c.flag("forced", &v.Forced)
 	c.uint("xruns", &v.Xruns)
 	c.str("standing", &v.Standing)
+	c.time("idle-since", &v.IdleSince)
+	c.str("detail", &v.Detail)
 }
 
 // ToMap writes v as it goes over the bus.
@@ -79,6 +83,7 @@ type AudioNode struct {
 	Comm      string
 	PID       uint32
 	Recording bool
+	Class     string
 }
 
 func (v *AudioNode) fields(c *codec) {
@@ -89,6 +94,7 @@ func (v *AudioNode) fields(c *codec) {
 	c.str("comm", &v.Comm)
 	c.uint("pid", &v.PID)
 	c.flag("recording", &v.Recording)
+	c.str("class", &v.Class)
 }
 
 // ToMap writes v as it goes over the bus.
