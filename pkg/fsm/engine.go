@@ -1,0 +1,477 @@
+package fsm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config is what an Engine is made of. All fields but Notifier and Observer
+// are needed.
+type Config struct {
+	Catalog  *Catalog
+	Actions  map[string]Action
+	Judge    Judge
+	Sessions Sessions
+	Host     Host
+	Ledger   Ledger
+	History  History
+	Notifier Notifier
+	Observer Observer
+}
+
+// Engine owns the machine's mode. Its methods may be called from many
+// goroutines; one transition runs at a time, in a goroutine of its own, on the
+// engine's context and not on the caller's.
+type Engine struct {
+	cfg   Config
+	ctx   context.Context
+	stop  context.CancelCauseFunc
+	tasks sync.WaitGroup
+
+	// mu guards what follows. It is never held across an action, a guard, a
+	// prompt or a job; it is held across the ledger's and the history's writes,
+	// so that what is on disk and what is shown never disagree.
+	mu      sync.Mutex
+	catalog *Catalog
+	law     *machine
+	doc     Document
+	run     *run
+	gen     uint64
+	// degraded is about the present mode, drift about how far the machine is
+	// from it, and standing what Degrade was told.
+	degraded []string
+	drift    []string
+	standing []string
+	last     *Transition
+	verdicts []Verdict
+	started  bool
+	// background ends the acquires that go on after settling.
+	background context.CancelFunc
+
+	state atomic.Pointer[State]
+}
+
+// run is a transition under way.
+type run struct {
+	transition Transition
+	plan       Plan
+	phase      Phase
+	cancel     context.CancelCauseFunc
+	ctx        context.Context
+	proceed    chan struct{}
+	confirm    chan uint32
+	deadline   time.Time
+	step       int
+	note       string
+	undoing    bool
+	// announced is true once observers have been told of the transition.
+	announced bool
+	request   Request
+	// frozen is what the sessions were when the request was authorised.
+	frozen []Session
+}
+
+// Request is who wants which mode, why, with what override.
+type Request struct {
+	Mode          string
+	Override      bool
+	SkipCountdown bool
+	// ConfirmWithin asks for a rollback unless somebody confirms in time.
+	ConfirmWithin time.Duration
+	Reason        string
+	UID           uint32
+	// Trigger is empty or "manual" for a person's request.
+	Trigger string
+	// Authorize is asked once, when the effect is known and before anything is
+	// claimed. It may take as long as a prompt takes. Nil means yes.
+	Authorize func(ctx context.Context, effect Effect) error
+}
+
+// Effect is what a request would do to people: what authorisation is about.
+type Effect struct {
+	From, To string
+	Ends     []Session
+	// Headless is true when the mode being left has no GUI.
+	Headless      bool
+	Override      bool
+	SkipCountdown bool
+	// Revert is true when the request undoes an unconfirmed transition; Owner
+	// is then who began that.
+	Revert bool
+	Owner  uint32
+}
+
+// Causes of a run's end that are not failures of a step.
+var (
+	errCancelled = errors.New("cancelled")
+	errShutdown  = errors.New("moded is stopping")
+)
+
+// New makes an engine at rest. Start must be called before anything else.
+func New(cfg Config) *Engine {
+	if cfg.Observer == nil {
+		cfg.Observer = silent{}
+	}
+	if cfg.Notifier == nil {
+		cfg.Notifier = silent{}
+	}
+	ctx, stop := context.WithCancelCause(context.Background())
+	e := &Engine{cfg: cfg, ctx: ctx, stop: stop, catalog: cfg.Catalog, doc: Document{Mode: Boot}}
+	e.law = newMachine(cfg.Catalog, Boot)
+	e.state.Store(&State{Mode: Boot})
+	return e
+}
+
+// State returns the present state. It never blocks.
+func (e *Engine) State() State { return *e.state.Load() }
+
+// Catalog returns the catalog in force.
+func (e *Engine) Catalog() *Catalog {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.catalog
+}
+
+// History returns the history that the engine writes.
+func (e *Engine) History() History { return e.cfg.History }
+
+// Switch asks for a mode. It returns 0 when the machine is there already, or
+// the id of the transition once all guards have passed; what happens then is
+// told by State and the Observer. Errors are *RequestError.
+func (e *Engine) Switch(ctx context.Context, req Request) (uint32, error) {
+	if req.Trigger == "" {
+		req.Trigger = "manual"
+	}
+	claim, err := e.prepare(ctx, req)
+	if err != nil || claim == nil {
+		return 0, err
+	}
+	if claim.revert {
+		return claim.id, e.revert(ctx, req, claim)
+	}
+	if err := authorize(ctx, req, claim.effect); err != nil {
+		return 0, err
+	}
+	r, err := e.claim(req, claim)
+	if err != nil {
+		return 0, err
+	}
+	id := r.transition.ID
+	return id, e.admit(r, claim)
+}
+
+// claim is a request on its way to a run.
+type claim struct {
+	gen    uint64
+	from   Mode
+	to     Mode
+	edge   Edge
+	plan   Plan
+	effect Effect
+	frozen []Session
+	revert bool
+	id     uint32
+}
+
+// prepare is everything before authorisation: known? already there? legal?
+// busy? who would be ended? It returns nil, nil when the machine is there.
+func (e *Engine) prepare(ctx context.Context, req Request) (*claim, error) {
+	c, err := e.legal(req)
+	if err != nil || c == nil || c.revert {
+		return c, err
+	}
+	sessions, err := e.graphical(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.frozen = sessions
+	c.plan = planner{e.cfg.Actions}.plan(ctx, c.from, c.to, c.edge, sessions)
+	c.effect.Ends = c.plan.Ends
+	return c, nil
+}
+
+// graphical lists the sessions, or refuses: who cannot be seen cannot be asked
+// about.
+func (e *Engine) graphical(ctx context.Context) ([]Session, error) {
+	sessions, err := bounded(ctx, readBound, e.cfg.Sessions.Graphical)
+	if err != nil {
+		return nil, requestErrorf(ErrRefused, "cannot see who is logged in (%v); is systemd-logind up?", err)
+	}
+	return sessions, nil
+}
+
+// legal checks the request against catalog, law and the open transition.
+func (e *Engine) legal(req Request) (*claim, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	to, ok := e.catalog.Mode(req.Mode)
+	if !ok {
+		return nil, requestErrorf(ErrUnknownMode, "there is no such mode; modes are %s",
+			strings.Join(e.catalog.Names(), ", "))
+	}
+	if e.run == nil && e.doc.Open == nil && e.doc.Mode == to.Name {
+		return nil, nil
+	}
+	if c := e.reverseLocked(req); c != nil {
+		return c, nil
+	}
+	if err := e.freeLocked(); err != nil {
+		return nil, err
+	}
+	edge, err := e.edgeLocked(req)
+	if err != nil {
+		return nil, err
+	}
+	from, _ := e.catalog.Mode(edge.From)
+	c := &claim{gen: e.gen, from: from, to: to, edge: edge}
+	c.effect = Effect{From: edge.From, To: edge.To, Headless: from.Headless,
+		Override: req.Override, SkipCountdown: req.SkipCountdown}
+	return c, nil
+}
+
+// reverseLocked recognises the one request that an unconfirmed transition
+// allows: the way back.
+func (e *Engine) reverseLocked(req Request) *claim {
+	r := e.run
+	if r == nil || r.phase != AwaitingConfirm || req.Mode != r.transition.From {
+		return nil
+	}
+	return &claim{gen: e.gen, revert: true, id: r.transition.ID, effect: Effect{
+		From: r.transition.To, To: r.transition.From, Revert: true, Owner: r.transition.UID}}
+}
+
+// freeLocked tells what stands in the way of any transition at all.
+func (e *Engine) freeLocked() error {
+	switch {
+	case !e.started:
+		return requestErrorf(ErrBusy, "moded is starting; try again in a moment")
+	case e.doc.SafeMode:
+		return requestErrorf(ErrStuck, "moded crashed three times in the same step and changes nothing now; say modectl recover")
+	case e.doc.Open != nil && e.doc.Open.StuckAt != "":
+		err := requestErrorf(ErrStuck, "the last transition is stuck: %s; say modectl recover", e.doc.Open.StuckAt)
+		err.ID = e.doc.Open.Transition.ID
+		return err
+	case e.run != nil:
+		t := e.run.transition
+		err := requestErrorf(ErrBusy, "transition %d (%s to %s) is under way; wait for it, or say modectl cancel %d",
+			t.ID, t.From, t.To, t.ID)
+		err.ID = t.ID
+		return err
+	}
+	return nil
+}
+
+// edgeLocked finds the edge, or says the way. From boot the default mode may
+// be asked for; root with the override flag may always ask for the default.
+func (e *Engine) edgeLocked(req Request) (Edge, error) {
+	from, home := e.doc.Mode, e.catalog.Default()
+	if from == Boot && req.Mode == home {
+		return Edge{Event: eventDefault, From: Boot, To: home}, nil
+	}
+	if edge, ok := e.catalog.Edge(from, req.Mode, req.Trigger); ok {
+		return edge, nil
+	}
+	if req.Override && req.UID == 0 && req.Mode == home {
+		return Edge{Event: eventForced, From: from, To: home}, nil
+	}
+	return Edge{}, requestErrorf(ErrNotAllowed, "%s to %s is not an edge: %s",
+		from, req.Mode, e.catalog.wayText(from, req.Mode))
+}
+
+func authorize(ctx context.Context, req Request, effect Effect) error {
+	if req.Authorize == nil {
+		return nil
+	}
+	return req.Authorize(ctx, effect)
+}
+
+// claim takes the machine for the request, unless anything has changed since
+// it was looked at: a prompt is not part of the transaction.
+func (e *Engine) claim(req Request, c *claim) (*run, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.freeLocked(); err != nil {
+		return nil, err
+	}
+	if e.gen != c.gen {
+		return nil, requestErrorf(ErrBusy, "the machine changed while you were being asked; look again and try once more")
+	}
+	id, err := e.cfg.History.NextID()
+	if err != nil {
+		return nil, requestErrorf(ErrRefused, "cannot give the transition an id: %v; mend the state directory", err)
+	}
+	e.stopBackgroundLocked()
+	r := newRun(e.ctx, id, req, c)
+	e.run = r
+	e.gen++
+	e.publishLocked()
+	return r, nil
+}
+
+func newRun(ctx context.Context, id uint32, req Request, c *claim) *run {
+	r := &run{plan: c.plan, phase: Guarding, request: req, frozen: c.frozen,
+		proceed: make(chan struct{}), confirm: make(chan uint32, 1)}
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	r.transition = Transition{ID: id, From: c.edge.From, To: c.edge.To, Event: c.edge.Event,
+		Reason: req.Reason, UID: req.UID, Trigger: req.Trigger, Override: req.Override, Started: time.Now()}
+	return r
+}
+
+// admit asks all guards and either starts the run or refuses it.
+func (e *Engine) admit(r *run, c *claim) error {
+	judgement := e.judge(r, c, false)
+	verdicts := append(slices.Clone(r.plan.Verdicts), judgement.Verdicts...)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.verdicts = verdicts
+	r.transition.Verdicts, r.transition.Facts = verdicts, judgement.Facts
+	if err := context.Cause(r.ctx); err != nil {
+		e.closeLocked(r, Cancelled, "cancelled before anything was touched")
+		return requestErrorf(ErrRefused, "cancelled before anything was touched")
+	}
+	if blocked(verdicts, r.request.Override) {
+		e.closeLocked(r, Refused, refusal(verdicts, r.request.Override))
+		return &RequestError{Kind: ErrRefused, Text: r.transition.Message, ID: r.transition.ID, Verdicts: verdicts}
+	}
+	e.publishLocked()
+	e.announceLocked(r)
+	e.tasks.Go(func() { e.transit(r, c) })
+	return nil
+}
+
+func (e *Engine) announceLocked(r *run) {
+	r.announced = true
+	e.cfg.Observer.Started(r.transition)
+}
+
+// judge asks the edge's guards, or only those that want a last look.
+func (e *Engine) judge(r *run, c *claim, lastLook bool) Judgement {
+	e.mu.Lock()
+	specs := e.catalog.Guards(c.edge.Guards)
+	e.mu.Unlock()
+	if lastLook {
+		specs = slices.DeleteFunc(specs, func(g GuardSpec) bool { return !g.LastLook })
+	}
+	if len(specs) == 0 && lastLook {
+		return Judgement{}
+	}
+	q := Question{Guards: specs, From: c.edge.From, To: c.edge.To, Ends: r.frozen, Fresh: true,
+		Units: planner{e.cfg.Actions}.owned(c.from, c.to)}
+	judgement, err := bounded(r.ctx, readBound, func(ctx context.Context) (Judgement, error) {
+		return e.cfg.Judge.Judge(ctx, q), nil
+	})
+	if err != nil {
+		for _, g := range specs {
+			judgement.Verdicts = append(judgement.Verdicts, Verdict{Guard: g.Name, Kind: g.Kind, Outcome: Unknown,
+				Code: "no-answer", Summary: "the guard did not answer", Remedy: "look at the log of moded", Overridable: !g.Final})
+		}
+	}
+	return judgement
+}
+
+func blocked(verdicts []Verdict, override bool) bool {
+	return slices.ContainsFunc(verdicts, func(v Verdict) bool { return v.Blocks(override) })
+}
+
+// refusal is the one-line summary of why; the verdicts say the rest.
+func refusal(verdicts []Verdict, override bool) string {
+	var why []string
+	for _, v := range verdicts {
+		if v.Blocks(override) {
+			why = append(why, v.Summary)
+		}
+	}
+	return "refused: " + strings.Join(why, "; ")
+}
+
+// Plan answers what a switch would do. It touches nothing and refuses nothing:
+// law, busy and preflight problems are verdicts.
+func (e *Engine) Plan(ctx context.Context, mode string, override bool) (Plan, error) {
+	req := Request{Mode: mode, Override: override, UID: 0, Trigger: "manual"}
+	c, err := e.legal(req)
+	var refused *RequestError
+	switch {
+	case errors.As(err, &refused) && errors.Is(err, ErrUnknownMode):
+		return Plan{}, err
+	case errors.As(err, &refused):
+		c = e.hypothetical(mode)
+		c.plan.Verdicts = append(c.plan.Verdicts, lawVerdict(refused))
+	case c == nil:
+		return Plan{From: mode, To: mode, Allowed: true, NoReturn: -1}, nil
+	case c.revert:
+		return Plan{From: c.effect.From, To: c.effect.To, Event: eventAbort, Allowed: true, NoReturn: -1}, nil
+	}
+	return e.dryRun(ctx, c, override)
+}
+
+// hypothetical is a claim for a way that the law does not allow, so that the
+// plan can still show what would change.
+func (e *Engine) hypothetical(mode string) *claim {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	from, _ := e.catalog.Mode(e.doc.Mode)
+	to, _ := e.catalog.Mode(mode)
+	edge, ok := e.catalog.Edge(e.doc.Mode, mode, "manual")
+	if !ok {
+		edge = Edge{From: e.doc.Mode, To: mode}
+	}
+	return &claim{from: from, to: to, edge: edge}
+}
+
+func lawVerdict(refused *RequestError) Verdict {
+	kind := "law"
+	if errors.Is(refused, ErrBusy) || errors.Is(refused, ErrStuck) {
+		kind = "busy"
+	}
+	return Verdict{Guard: kind, Kind: kind, Outcome: Deny, Code: kind, Summary: refused.Text}
+}
+
+func (e *Engine) dryRun(ctx context.Context, c *claim, override bool) (Plan, error) {
+	sessions, err := e.graphical(ctx)
+	if err != nil {
+		return Plan{}, err
+	}
+	plan := planner{e.cfg.Actions}.plan(ctx, c.from, c.to, c.edge, sessions)
+	q := Question{Guards: e.Catalog().Guards(c.edge.Guards), From: c.edge.From, To: c.edge.To,
+		Ends: sessions, Units: planner{e.cfg.Actions}.owned(c.from, c.to)}
+	judgement, err := bounded(ctx, readBound, func(ctx context.Context) (Judgement, error) {
+		return e.cfg.Judge.Judge(ctx, q), nil
+	})
+	if err != nil {
+		return Plan{}, fmt.Errorf("cannot ask the guards: %w", err)
+	}
+	plan.Verdicts = append(append(c.plan.Verdicts, plan.Verdicts...), judgement.Verdicts...)
+	plan.Allowed = !blocked(plan.Verdicts, override)
+	return plan, nil
+}
+
+// CanSwitch tells by law and business alone whether a mode can be asked for,
+// and with what effect; it asks no guard and no probe. A nil effect means
+// already there.
+func (e *Engine) CanSwitch(ctx context.Context, mode string) (*Effect, error) {
+	c, err := e.legal(Request{Mode: mode, Trigger: "manual"})
+	if err != nil || c == nil {
+		return nil, err
+	}
+	if c.to.Headless && !c.from.Headless {
+		if c.effect.Ends, err = e.graphical(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return &c.effect, nil
+}
+
+type silent struct{}
+
+func (silent) Changed(State)                      {}
+func (silent) Started(Transition)                 {}
+func (silent) StepChanged(uint32, int, Step)      {}
+func (silent) Finished(Transition)                {}
+func (silent) ModeChanged(string, string, uint32) {}
+func (silent) Notify(Notice)                      {}

@@ -1,0 +1,67 @@
+package fsm
+
+import "slices"
+
+// publishLocked makes the state that readers see from what the engine knows.
+// Readers never wait for the engine: they load a pointer.
+func (e *Engine) publishLocked() {
+	s := &State{Mode: e.doc.Mode, Last: e.last, Verdicts: e.verdicts,
+		Degraded: slices.Concat(e.standing, e.degraded, e.drift)}
+	if e.doc.Open != nil {
+		if e.doc.Open.Through {
+			s.Mode = Transitioning
+		}
+		s.Degraded = slices.Concat(s.Degraded, e.openTroubleLocked())
+	}
+	s.Open = e.progressLocked()
+	if e.run != nil && !e.run.undoing {
+		s.Target = e.run.transition.To
+	}
+	e.state.Store(s)
+	e.cfg.Observer.Changed(*s)
+}
+
+// openTroubleLocked says what is wrong with an open plan, and how to mend it.
+func (e *Engine) openTroubleLocked() []string {
+	switch {
+	case e.doc.SafeMode:
+		return []string{"safe mode: moded crashed three times in step " + e.doc.Open.CrashStep + "; say modectl recover"}
+	case e.doc.Open.StuckAt != "":
+		return []string{"stuck: " + e.doc.Open.StuckAt + "; say modectl recover"}
+	}
+	return nil
+}
+
+// progressLocked describes the open transition, running or stuck.
+func (e *Engine) progressLocked() *Progress {
+	if e.run == nil {
+		return e.stuckLocked()
+	}
+	r, t := e.run, e.run.transition
+	p := &Progress{ID: t.ID, From: t.From, To: t.To, Event: t.Event, Phase: r.phase, Reason: t.Reason, UID: t.UID,
+		NoReturn: r.plan.NoReturn, Deadline: r.deadline, Note: r.note, Of: len(r.plan.Steps)}
+	if e.doc.Open != nil {
+		p.stepOf(e.doc.Open.Transition.Steps, r.step)
+	}
+	return p
+}
+
+func (e *Engine) stuckLocked() *Progress {
+	open := e.doc.Open
+	if open == nil {
+		return nil
+	}
+	t := open.Transition
+	p := &Progress{ID: t.ID, From: t.From, To: t.To, Event: t.Event, Phase: StuckPhase, Reason: t.Reason,
+		UID: t.UID, NoReturn: open.NoReturn}
+	p.stepOf(t.Steps, -1)
+	return p
+}
+
+func (p *Progress) stepOf(steps []Step, index int) {
+	p.Of = len(steps)
+	if index >= 0 && index < len(steps) {
+		p.Step, p.Index = steps[index].Summary, index
+	}
+	p.Past = p.NoReturn >= 0 && p.NoReturn < len(steps) && steps[p.NoReturn].Status != Pending
+}
