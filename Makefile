@@ -1,0 +1,95 @@
+# Everything starts here. `make help` lists the targets.
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -eu -o pipefail -c
+
+PREFIX     ?= /usr
+LIBEXECDIR ?= $(PREFIX)/lib/moded
+UNITDIR    ?= /usr/lib/systemd/system
+USERUNITDIR ?= /usr/lib/systemd/user
+DESTDIR    ?=
+VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unreleased)
+BIN        := build/bin
+GO         ?= go
+LDFLAGS    := -s -w -X github.com/modectl/moded/internal/version.Version=$(VERSION)
+# go-nvml leaves NVML's functions undefined: with eager binding the probe would
+# not even start on a machine without the driver.
+PROBE_LDFLAGS := $(LDFLAGS) -extldflags=-Wl,-z,lazy
+GOLANGCI   := v2.15.0
+LINTER     := $(shell $(GO) env GOPATH)/bin/golangci-lint
+
+.PHONY: help deps build run demo test unit lint generate bench vm-test vm-test-long fuzz install clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+deps: ## install what is missing (through apt when root, else prints the line to run)
+	@test/deps.sh test $(GOLANGCI)
+
+build: ## all binaries binaries into build/bin
+	@test/deps.sh build $(GOLANGCI)
+	export CGO_ENABLED=0
+	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/ ./cmd/moded ./cmd/modectl ./cmd/moded-agent ./cmd/moded-workload
+	CGO_ENABLED=1 $(GO) build -trimpath -ldflags "$(PROBE_LDFLAGS)" -o $(BIN)/ ./cmd/moded-probe
+
+run: build ## a private bus with moded on a simulated machine; prints the address and stays
+	@$(GO) run ./test/e2e/run -bin $(BIN)
+
+demo: build ## the main job, told in a terminal in under a minute
+	@$(GO) run ./test/e2e/demo -bin $(BIN)
+
+test: deps build lint unit ## unit, race, private bus with the real polkitd (needs root), lint
+
+unit: deps ## go test -race over everything, and the Nix renderer
+	@if [ "$$(id -u)" != 0 ] && [ "$${MODED_TEST_NO_ROOT:-}" != 1 ]; then
+	  echo "make test runs the real polkitd and other users' connections and needs root for that:" >&2
+	  echo "  sudo -E env PATH=\"\$$PATH\" make test        everything" >&2
+	  echo "  MODED_TEST_NO_ROOT=1 make test             without the tests that need root; each is named" >&2
+	  exit 1
+	fi
+	$(GO) test -race -timeout 20m ./...
+
+lint: deps ## vet, format and house rules
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(LINTER) run ./...
+
+generate: ## everything that is made from something else: docs/reference, docs/demo.svg
+	$(GO) generate ./...
+
+bench: build ## ratios against peers in the same run, into build/bench.json
+	$(GO) run ./test/bench -bin $(BIN) -out build/bench.json
+
+fuzz: ## each fuzzer for FUZZTIME (30s)
+	@for spec in $$($(GO) run ./test/fuzzlist); do
+	  $(GO) test -run '^$$' -fuzz "^$${spec#*:}$$" -fuzztime "$${FUZZTIME:-30s}" "$${spec%%:*}"
+	done
+
+vm-test: build ## scenarios on a real Debian 13 in QEMU (build/vm-report.json), under 30 minutes
+	$(GO) run ./test/vm -report build/vm-report.json $(if $(SCENARIO),-scenario $(SCENARIO))
+
+vm-test-long: build ## all scenarios
+	$(GO) run ./test/vm -long -report build/vm-report.json $(if $(SCENARIO),-scenario $(SCENARIO))
+
+install: ## into DESTDIR, under PREFIX
+	@test -x $(BIN)/moded || { echo "say make build first" >&2; exit 1; }
+	install -Dm755 -t $(DESTDIR)$(PREFIX)/bin $(BIN)/modectl
+	ln -sf modectl $(DESTDIR)$(PREFIX)/bin/mode
+	install -Dm755 -t $(DESTDIR)$(LIBEXECDIR) $(BIN)/moded $(BIN)/moded-probe $(BIN)/moded-workload $(BIN)/moded-agent
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR)/default.target.wants $(DESTDIR)/etc/moded/moded.d
+	for unit in moded.service moded-probe.service moded-workload.service; do
+	  sed 's|@libexecdir@|$(LIBEXECDIR)|' systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit
+	  chmod 644 $(DESTDIR)$(UNITDIR)/$$unit
+	done
+	install -m644 -t $(DESTDIR)$(UNITDIR) systemd/*.socket systemd/*.target
+	sed 's|@libexecdir@|$(LIBEXECDIR)|' systemd/moded-agent.service > $(DESTDIR)$(USERUNITDIR)/moded-agent.service
+	chmod 644 $(DESTDIR)$(USERUNITDIR)/moded-agent.service
+	ln -sf ../moded-agent.service $(DESTDIR)$(USERUNITDIR)/default.target.wants/moded-agent.service
+	install -Dm644 systemd/moded.catalog $(DESTDIR)/usr/lib/systemd/catalog/moded.catalog
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/system.d dbus/org.modectl.Manager1.conf
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces dbus/org.modectl.*.xml
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/polkit-1/actions dbus/org.modectl.policy
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples examples/*.toml
+
+clean: ## what was built
+	rm -rf build
