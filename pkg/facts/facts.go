@@ -1,0 +1,262 @@
+// Package facts is what the machine was seen to be at one moment.
+//
+// Eyes (moded-probe, moded-agent, logind) fill a Facts; guards judge it;
+// `Resources()`, `modectl status --resources` and the history show it. The
+// types here are data only, and their JSON is what a recorded Facts file holds.
+//
+// Nothing is ever guessed. A part that could not be seen is not zero, it is
+// unknown, with the reason: each part carries a Part.
+package facts
+
+import "time"
+
+// Facts is one snapshot of the machine. It is immutable once it is handed out.
+type Facts struct {
+	// At is when the collection began.
+	At       time.Time `json:"at"`
+	Load     Load      `json:"load"`
+	Memory   Memory    `json:"memory"`
+	GPUs     GPUs      `json:"gpus"`
+	Audio    Audio     `json:"audio"`
+	Sessions Sessions  `json:"sessions"`
+	Process  Processes `json:"processes"`
+	Units    Units     `json:"units"`
+}
+
+// Part says how far a part of Facts can be believed.
+type Part struct {
+	// Unknown is empty when the part was seen, else why it was not: a sentence
+	// without a full stop.
+	Unknown string `json:"unknown,omitempty"`
+	// At is when the part was seen.
+	At time.Time `json:"at,omitzero"`
+}
+
+// Known tells whether the part was seen.
+func (p Part) Known() bool { return p.Unknown == "" }
+
+// Load is the CPU's.
+type Load struct {
+	Part
+	CPUs   int     `json:"cpus"`
+	Load1  float64 `json:"load1"`
+	Load5  float64 `json:"load5"`
+	Load15 float64 `json:"load15"`
+	// PSI is the kernel's pressure, "some" averages in percent; absent with
+	// psi=0.
+	PSI *Pressure `json:"psi,omitempty"`
+	// IO is the pressure of input and output, shown beside the CPU's.
+	IO *Pressure `json:"io,omitempty"`
+}
+
+// Pressure is one line "some" of /proc/pressure/*, in percent of time.
+type Pressure struct {
+	Avg10  float64 `json:"avg10"`
+	Avg60  float64 `json:"avg60"`
+	Avg300 float64 `json:"avg300"`
+}
+
+// Memory is in bytes.
+type Memory struct {
+	Part
+	Total     uint64    `json:"total"`
+	Available uint64    `json:"available"`
+	PSI       *Pressure `json:"psi,omitempty"`
+}
+
+// GPUs are the machine's graphics devices with who holds them.
+type GPUs struct {
+	Part
+	List []GPU `json:"list"`
+}
+
+// GPU is one device. Its identity is the PCI address or the UUID, never an
+// index: enumeration order changes between boots.
+type GPU struct {
+	// Name is the configuration's name for it, or empty.
+	Name string `json:"name,omitempty"`
+	// PCI is the address, 0000:01:00.0; of a device that sits on no PCI bus,
+	// the kernel's name of the device.
+	PCI  string `json:"pci"`
+	UUID string `json:"uuid,omitempty"`
+	// Model is what the driver calls it; Driver is the kernel module.
+	Model  string `json:"model,omitempty"`
+	Driver string `json:"driver,omitempty"`
+	// Nodes are the device files: /dev/dri/card0, /dev/nvidia0, …
+	Nodes []string `json:"nodes,omitempty"`
+	// Connected is true when a connector of it has a display.
+	Connected bool `json:"connected"`
+	// Suspended devices are free by definition and are not woken.
+	Suspended bool `json:"suspended,omitempty"`
+	// BusyPercent is the utilisation over the window, or -1 when unknown.
+	BusyPercent int `json:"busy-percent"`
+	// Unmeasured says why BusyPercent is -1 although somebody asked. Forever is
+	// true when nothing could help: the driver has no counters.
+	Unmeasured string `json:"unmeasured,omitempty"`
+	Forever    bool   `json:"forever,omitempty"`
+	// MemoryTotal and MemoryUsed are bytes; 0 total means unknown.
+	MemoryTotal uint64   `json:"memory-total,omitempty"`
+	MemoryUsed  uint64   `json:"memory-used,omitempty"`
+	Holders     []Holder `json:"holders,omitempty"`
+}
+
+// Label is what people call the device: its configured name, else the address.
+func (g GPU) Label() string {
+	if g.Name != "" {
+		return g.Name
+	}
+	return g.PCI
+}
+
+// Holder is a process that has a device open. logind's, PID 1's and
+// nvidia-persistenced's descriptors are nobody's and never listed.
+type Holder struct {
+	PID  uint32 `json:"pid"`
+	Comm string `json:"comm"`
+	UID  uint32 `json:"uid"`
+	User string `json:"user,omitempty"`
+	// Unit is the unit of its cgroup at PID 1 ("session-3.scope",
+	// "ai.service", "user@1000.service"); UserUnit that of the user manager.
+	Unit     string `json:"unit,omitempty"`
+	UserUnit string `json:"user-unit,omitempty"`
+	Session  string `json:"session,omitempty"`
+	// Compute is a compute context (CUDA, /dev/kfd); Graphics a DRM or NVML
+	// graphics client. A process can be both.
+	Compute  bool `json:"compute,omitempty"`
+	Graphics bool `json:"graphics,omitempty"`
+	// BusyPercent is its own share over the window, or -1 when unknown.
+	BusyPercent int `json:"busy-percent"`
+}
+
+// Audio is what the agents reported, one entry a user.
+type Audio struct {
+	Part
+	Users []AudioUser `json:"users"`
+}
+
+// AudioUser is one user's audio graph.
+type AudioUser struct {
+	Part
+	UID  uint32 `json:"uid"`
+	User string `json:"user,omitempty"`
+	// Running is false when no PipeWire runs for the user.
+	Running bool `json:"running"`
+	// Recording, Production and Media count what is active: captures, JACK or
+	// DSP clients, ordinary playback.
+	Recording  int         `json:"recording"`
+	Production int         `json:"production"`
+	Media      int         `json:"media"`
+	Nodes      []AudioNode `json:"nodes,omitempty"`
+	// Quantum and Rate are the forced ones, 0 when not forced.
+	Quantum uint32 `json:"quantum,omitempty"`
+	Rate    uint32 `json:"rate,omitempty"`
+	// IdleSince is when the last node stopped, zero while one runs.
+	IdleSince time.Time `json:"idle-since,omitzero"`
+}
+
+// AudioNode is one active node of a graph. Its names are the application's own
+// words: they are shown, never believed.
+type AudioNode struct {
+	// Class is recording, production or media.
+	Class string `json:"class"`
+	// API is jack, pipewire-pulse or empty for native clients.
+	API    string `json:"api,omitempty"`
+	Client string `json:"client"`
+	Binary string `json:"binary,omitempty"`
+	PID    uint32 `json:"pid,omitempty"`
+	State  string `json:"state"`
+}
+
+// Sessions are logind's.
+type Sessions struct {
+	Part
+	List []Session `json:"list"`
+}
+
+// Session is one of logind's sessions.
+type Session struct {
+	ID     string `json:"id"`
+	UID    uint32 `json:"uid"`
+	User   string `json:"user"`
+	Seat   string `json:"seat,omitempty"`
+	Class  string `json:"class"`
+	Type   string `json:"type"`
+	State  string `json:"state"`
+	Remote bool   `json:"remote,omitempty"`
+	Idle   bool   `json:"idle,omitempty"`
+	Scope  string `json:"scope,omitempty"`
+}
+
+// Graphical tells whether it is a user's desktop.
+func (s Session) Graphical() bool {
+	switch s.Class {
+	case "user", "user-early", "user-light":
+	default:
+		return false
+	}
+	return s.Type == "x11" || s.Type == "wayland" || s.Type == "mir"
+}
+
+// Processes are those that a configured guard is interested in, and the audio
+// servers: never the whole table.
+type Processes struct {
+	Part
+	List []Process `json:"list"`
+	// Audio lists uids for which PipeWire or jackd runs.
+	Audio []AudioServer `json:"audio,omitempty"`
+}
+
+// AudioServer is a running PipeWire or jackd. Its Part is unknown when jackd's
+// clients could not be listed.
+type AudioServer struct {
+	Part
+	UID  uint32 `json:"uid"`
+	User string `json:"user,omitempty"`
+	// Server is pipewire or jackd.
+	Server string `json:"server"`
+	PID    uint32 `json:"pid"`
+	// Clients are jackd's clients by name.
+	Clients []string `json:"clients,omitempty"`
+}
+
+// Process is one process.
+type Process struct {
+	PID      uint32 `json:"pid"`
+	Comm     string `json:"comm"`
+	Exe      string `json:"exe,omitempty"` // base name only
+	UID      uint32 `json:"uid"`
+	User     string `json:"user,omitempty"`
+	Unit     string `json:"unit,omitempty"`
+	UserUnit string `json:"user-unit,omitempty"`
+	Session  string `json:"session,omitempty"`
+}
+
+// Units are the states of the units that a configured guard asks about.
+type Units struct {
+	Part
+	List []Unit `json:"list"`
+}
+
+// Unit is one unit's state.
+type Unit struct {
+	// Name is the one that was asked for; ID the primary name, which differs
+	// when Name is an alias (display-manager.service).
+	Name   string `json:"name"`
+	ID     string `json:"id,omitempty"`
+	Load   string `json:"load"`   // loaded, not-found, masked
+	Active string `json:"active"` // active, inactive, failed, …
+	Sub    string `json:"sub,omitempty"`
+}
+
+// commLen is how much of a name the kernel keeps in comm.
+const commLen = 15
+
+// Named tells whether name is what the process or its program is called. The
+// kernel cuts comm to 15 bytes, and so the name is compared cut.
+func (p Process) Named(name string) bool {
+	short := name
+	if len(short) > commLen {
+		short = short[:commLen]
+	}
+	return p.Exe == name || p.Comm == short
+}

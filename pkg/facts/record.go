@@ -1,0 +1,56 @@
+package facts
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// MaxRecord is how large the JSON of one Facts may be.
+const MaxRecord = 64 << 10
+
+// Record returns f as JSON of at most MaxRecord bytes. When the whole does not
+// fit, the longest lists are cut, the least telling first; what was measured of
+// the machine itself is always kept.
+func (f *Facts) Record() json.RawMessage {
+	for _, keep := range []int{1 << 30, 64, 16, 4, 0} {
+		raw, err := json.Marshal(f.cut(keep))
+		if err != nil {
+			panic(fmt.Sprintf("internal error: cannot encode facts: %v", err))
+		}
+		if len(raw) <= MaxRecord {
+			return raw
+		}
+	}
+	return json.RawMessage(`{}`)
+}
+
+// cut returns a copy whose lists have at most keep entries.
+func (f *Facts) cut(keep int) *Facts {
+	c := *f
+	c.Process.List = head(f.Process.List, keep)
+	c.Process.Audio = head(f.Process.Audio, keep)
+	c.Units.List = head(f.Units.List, keep)
+	c.Sessions.List = head(f.Sessions.List, keep)
+	c.GPUs.List = append([]GPU(nil), head(f.GPUs.List, max(keep, 16))...)
+	for i := range c.GPUs.List {
+		c.GPUs.List[i].Holders = head(c.GPUs.List[i].Holders, keep)
+	}
+	c.Audio.Users = append([]AudioUser(nil), head(f.Audio.Users, max(keep, 16))...)
+	for i := range c.Audio.Users {
+		c.Audio.Users[i].Nodes = head(c.Audio.Users[i].Nodes, keep)
+	}
+	for i := range c.Process.Audio {
+		if len(c.Process.Audio[i].Clients) > keep {
+			c.Process.Audio = append([]AudioServer(nil), c.Process.Audio...)
+			c.Process.Audio[i].Clients = head(c.Process.Audio[i].Clients, keep)
+		}
+	}
+	return &c
+}
+
+func head[T any](list []T, keep int) []T {
+	if len(list) > keep {
+		return list[:keep:keep]
+	}
+	return list
+}

@@ -1,0 +1,30 @@
+package facts
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxText is how many runes of a foreign name are kept.
+const MaxText = 64
+
+// Clean makes a name that somebody else chose fit to be shown: one line of
+// printable runes, at most MaxText of them. Each rune that could move a cursor,
+// turn the direction of writing or break a line becomes "?".
+func Clean(s string) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range s {
+		if n == MaxText {
+			b.WriteString("…")
+			break
+		}
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			r = '?'
+		}
+		b.WriteRune(r)
+		n++
+	}
+	return strings.TrimSpace(b.String())
+}

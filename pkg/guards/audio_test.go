@@ -1,0 +1,47 @@
+package guards_test
+
+import (
+	"testing"
+
+	"github.com/modectl/moded/pkg/facts"
+	"github.com/modectl/moded/pkg/fsm"
+)
+
+func TestVerdictsOfAudio(t *testing.T) {
+	t.Parallel()
+	take := facts.AudioUser{UID: 1000, User: "dev", Running: true, Recording: 1, Media: 1, Nodes: []facts.AudioNode{
+		{Class: "media", API: "pipewire-pulse", Client: "Firefox", Binary: "firefox", PID: 20, State: "running"},
+		{Class: "recording", API: "jack", Client: "REAPER", Binary: "reaper", PID: 10, State: "running"},
+	}}
+	calm := facts.AudioUser{UID: 1000, User: "dev", Running: true}
+	audio := func(users ...facts.AudioUser) facts.Facts { return facts.Facts{Audio: facts.Audio{Users: users}} }
+	served := func(f facts.Facts, s ...facts.AudioServer) facts.Facts { f.Process.Audio = s; return f }
+	pipewire := facts.AudioServer{UID: 1000, User: "dev", Server: "pipewire", PID: 5}
+	jackd := facts.AudioServer{UID: 1000, User: "dev", Server: "jackd", PID: 6, Clients: []string{"ardour"}}
+	greeter := facts.Sessions{List: []facts.Session{{ID: "c1", UID: 1005, Class: "greeter"}}}
+	rootly := facts.Sessions{List: []facts.Session{{ID: "1", UID: 0, Class: "user", Type: "wayland"}}}
+	with := func(f facts.Facts, s facts.Sessions) facts.Facts { f.Sessions = s; return f }
+
+	golden(t, "audio", []verdict{
+		{name: "a take denies, and comes before the music", facts: audio(take)},
+		{name: "a session that ends is no excuse", facts: audio(take), ends: []fsm.Session{{ID: "3", UID: 1000}}},
+		{name: "a graph at rest passes", facts: served(audio(calm), pipewire)},
+		{name: "no audio at all passes", facts: audio()},
+		{name: "a JACK client that is linked to nothing denies", facts: audio(facts.AudioUser{UID: 1000, User: "dev", Running: true, Production: 1, Nodes: []facts.AudioNode{{Class: "production", API: "jack", Client: "jack_metro"}}})},
+		{name: "counts are believed over a cut list", facts: audio(facts.AudioUser{UID: 1000, User: "dev", Running: true, Media: 70})},
+		{name: "PipeWire without an agent is unknown", facts: served(audio(), pipewire)},
+		{name: "PipeWire that the agent does not see is unknown", facts: served(audio(facts.AudioUser{UID: 1000, User: "dev"}), pipewire)},
+		{name: "an agent that cannot see is unknown", facts: audio(facts.AudioUser{Part: facts.Part{Unknown: "pw-dump ended"}, UID: 1000, User: "dev", Running: true})},
+		{name: "a client of jackd denies", facts: served(audio(), jackd)},
+		{name: "jackd without clients passes", facts: served(audio(), facts.AudioServer{UID: 1000, Server: "jackd"})},
+		{name: "jackd whose clients are not seen is unknown", facts: served(audio(), facts.AudioServer{Part: facts.Part{Unknown: "permission denied"}, UID: 1000, User: "dev", Server: "jackd"})},
+		{name: "a greeter's PipeWire is nobody's", facts: with(served(audio(), facts.AudioServer{UID: 1005, Server: "pipewire"}), greeter)},
+		{name: "a system user's is nobody's", facts: served(audio(), facts.AudioServer{UID: 117, Server: "pipewire"}, facts.AudioServer{UID: 60600, Server: "pipewire"})},
+		{name: "a user of a directory is a person", facts: served(audio(), facts.AudioServer{UID: 1234567, Server: "pipewire"})},
+		{name: "root on a desktop is a person", facts: with(served(audio(), facts.AudioServer{UID: 0, User: "root", Server: "pipewire"}), rootly)},
+		{name: "a dead probe is unknown", facts: facts.Facts{Process: facts.Processes{Part: dark}}},
+		{name: "a take is seen without the probe", facts: facts.Facts{Process: facts.Processes{Part: dark}, Audio: facts.Audio{Users: []facts.AudioUser{take}}}},
+		{name: "no reports at all are unknown", facts: facts.Facts{Audio: facts.Audio{Part: facts.Part{Unknown: "the bus is gone"}}}},
+		{name: "a name cannot move the cursor", facts: audio(facts.AudioUser{UID: 1000, Running: true, Media: 1, Nodes: []facts.AudioNode{{Class: "media", Client: "\x1b[2J\nevil", State: "running"}}})},
+	})
+}

@@ -1,0 +1,155 @@
+// Package guards answers "may we go?".
+//
+// A guard is a pure function from Facts to a Verdict: it changes nothing, asks
+// nobody and looks at no clock, so that a recorded Facts file judges the same
+// next year. Its kind is code and its name the admin's. All guards of an edge
+// are always judged, and what cannot be seen is unknown, never "fine".
+//
+// Builtin is the table of kinds, one file for each; a new kind is a file and a
+// row. Set puts guards and eyes together for the engine.
+package guards
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/modectl/moded/pkg/facts"
+	"github.com/modectl/moded/pkg/fsm"
+)
+
+// Guard judges facts. A Guard is immutable, and safe for many goroutines.
+type Guard interface {
+	// Judge returns what the facts say. It fills in Outcome, Code and the
+	// texts; Guard, Kind and Overridable are the caller's.
+	Judge(f *facts.Facts, a Asked) fsm.Verdict
+	// Needs names the parts of Facts that Judge reads: no others are looked at.
+	Needs() Needs
+}
+
+// Asked is what a guard knows about the plan that it is asked for.
+type Asked struct {
+	// Ends are the sessions that the plan ends.
+	Ends []fsm.Session
+	// Units are owned by the plan: what they hold or burn is not in the way.
+	Units []string
+	// Now is the moment of judgement, from which ages are counted.
+	Now time.Time
+}
+
+// Needs says which parts of Facts are asked for. The zero Needs asks nothing.
+type Needs struct {
+	Load     bool
+	Memory   bool
+	Audio    bool
+	Sessions bool
+	GPU      bool
+	// Usage asks for how busy each GPU is, at the price of two looks 200 ms
+	// apart and, for NVIDIA, of a call into the driver's library, over the
+	// last Window.
+	Usage  bool
+	Window time.Duration
+	// Processes are names of programs, as comm or as the executable's base
+	// name; Units names of units.
+	Processes []string
+	Units     []string
+}
+
+// Union returns what either asks for.
+func (n Needs) Union(m Needs) Needs {
+	return Needs{
+		Load:      n.Load || m.Load,
+		Memory:    n.Memory || m.Memory,
+		Audio:     n.Audio || m.Audio,
+		Sessions:  n.Sessions || m.Sessions,
+		GPU:       n.GPU || m.GPU,
+		Usage:     n.Usage || m.Usage,
+		Window:    max(n.Window, m.Window),
+		Processes: merge(n.Processes, m.Processes),
+		Units:     merge(n.Units, m.Units),
+	}
+}
+
+// Covers tells whether facts collected for n answer what m asks.
+func (n Needs) Covers(m Needs) bool {
+	implied := func(have, want bool) bool { return have || !want }
+	return implied(n.Load, m.Load) && implied(n.Memory, m.Memory) &&
+		implied(n.Audio, m.Audio) && implied(n.Sessions, m.Sessions) &&
+		implied(n.GPU, m.GPU) && implied(n.Usage, m.Usage) && n.Window >= m.Window &&
+		subset(m.Processes, n.Processes) && subset(m.Units, n.Units)
+}
+
+func merge(a, b []string) []string {
+	out := slices.Concat(a, b)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func subset(part, whole []string) bool {
+	return !slices.ContainsFunc(part, func(s string) bool { return !slices.Contains(whole, s) })
+}
+
+// Type is the type of a parameter, as a person would name it.
+type Type string
+
+// The types of parameters, and how each is written in TOML.
+const (
+	Duration Type = "duration" // "10s"
+	Size     Type = "size"     // "4GiB"
+	Number   Type = "number"   // 0.5
+	Percent  Type = "percent"  // 20
+	Flag     Type = "boolean"  // true
+	Names    Type = "names"    // ["a", "b"]
+	Word     Type = "word"     // one of those that Doc lists
+)
+
+// Param is a parameter of a kind of guard, for documentation and completion.
+type Param struct {
+	Name string
+	Type Type
+	// Default is what it is when absent, as written in TOML; empty when it must
+	// be given or means "not asked".
+	Default string
+	Doc     string
+}
+
+// Kind is a row of the table: the code behind guards.
+type Kind struct {
+	Name    string
+	Summary string
+	Params  []Param
+	// New makes a guard from its parameters, a JSON object with the names of
+	// Params as keys; the empty Value means all defaults. Errors are
+	// *ParamError where one parameter is to blame.
+	New func(fsm.Value) (Guard, error)
+}
+
+// Builtin returns the table of kinds, sorted by name.
+func Builtin() []Kind {
+	return []Kind{audioKind(), gpuKind(), loadKind(), memoryKind(), processKind(), unitKind()}
+}
+
+// Check tells whether a guard is well configured, without keeping it.
+func Check(spec fsm.GuardSpec) error {
+	_, err := build(spec)
+	return err
+}
+
+// build makes the guard of a spec.
+func build(spec fsm.GuardSpec) (Guard, error) {
+	kinds := Builtin()
+	i := slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == spec.Kind })
+	if i < 0 {
+		names := make([]string, len(kinds))
+		for i, k := range kinds {
+			names[i] = k.Name
+		}
+		return nil, fmt.Errorf("unknown kind of guard %q: one of %s", spec.Kind, strings.Join(names, ", "))
+	}
+	g, err := kinds[i].New(spec.Params)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make guard %q of kind %s: %w", spec.Name, spec.Kind, err)
+	}
+	return g, nil
+}
