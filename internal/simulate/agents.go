@@ -123,7 +123,9 @@ func (m *Machine) Order(kind string, want fsm.Value) {
 // obeyLocked lets the agent of u, if there is one, follow the standing order.
 func (m *Machine) obeyLocked(u *user) {
 	if want, ok := m.standing["audio"]; ok && u.Agent {
-		m.beginLocked(event{Verb: audioSet, Name: strconv.Itoa(int(u.UID)), Order: want})
+		name := strconv.Itoa(int(u.UID))
+		m.dropLocked(func(e event) bool { return e.Verb == audioSet && e.Name == name })
+		m.beginLocked(event{Verb: audioSet, Name: name, Order: want})
 	}
 }
 

@@ -7,14 +7,18 @@ import (
 	"time"
 
 	"github.com/modectl/moded/pkg/facts"
+	"github.com/modectl/moded/pkg/guards"
 )
 
 // Parts of the facts, as the operation "look PART" names them.
 var parts = []string{"load", "memory", "gpus", "audio", "sessions", "processes", "units"}
 
-// Facts is what the machine looks like now. A part whose look was made to fail
-// is unknown; one that was made to hang is unknown when ctx ends.
-func (m *Machine) Facts(ctx context.Context) *facts.Facts {
+var _ guards.Eyes = (*Machine)(nil)
+
+// Look is what the machine looks like now: always all of it, and always fresh.
+// A part whose look was made to fail is unknown; one that was made to hang is
+// unknown when ctx ends.
+func (m *Machine) Look(ctx context.Context, _ guards.Needs, _ bool) *facts.Facts {
 	now := time.Now()
 	unseen := m.unseen(ctx)
 	part := func(name string) facts.Part { return facts.Part{Unknown: unseen[name], At: now} }
@@ -79,7 +83,7 @@ func seeGPU(name string, g facts.GPU) facts.GPU {
 
 func (w *world) seeUnit(name, id string) facts.Unit {
 	u := w.Units[id]
-	return facts.Unit{Name: name, Load: u.Load, Active: u.Active, Sub: u.Sub}
+	return facts.Unit{Name: name, ID: id, Load: u.Load, Active: u.Active, Sub: u.Sub}
 }
 
 // seeUser tells of the user's sound, if the user is there.

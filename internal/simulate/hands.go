@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/modectl/moded/pkg/actions"
 	"github.com/modectl/moded/pkg/facts"
@@ -20,6 +21,22 @@ var (
 	_ fsm.Sessions    = (*Machine)(nil)
 	_ fsm.Host        = (*Machine)(nil)
 )
+
+// Timing is for actions that move this machine: a fast one is looked at more
+// often and given up earlier, though never before a busy computer has had time
+// to simulate it.
+func (m *Machine) Timing() actions.Timing {
+	deadline := func(d time.Duration) time.Duration {
+		return max(time.Duration(float64(d)/m.speed), min(d, 10*time.Second))
+	}
+	look := func(d time.Duration) time.Duration { return max(time.Duration(float64(d)/m.speed), 5*time.Millisecond) }
+	return actions.Timing{
+		SessionTerm: deadline(45 * time.Second), SessionKill: deadline(15 * time.Second),
+		GPUBarrier: deadline(30 * time.Second), Audio: deadline(30 * time.Second), Hook: deadline(10 * time.Minute),
+		UnitStart: deadline(90 * time.Second), UnitStop: deadline(90 * time.Second), UnitReady: deadline(2 * time.Minute),
+		Stable: look(time.Second), Poll: look(200 * time.Millisecond),
+	}
+}
 
 // Limits are the slice's as they are.
 func (m *Machine) Limits(_ context.Context, slice string) (actions.Limits, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/modectl/moded/pkg/actions"
 	"github.com/modectl/moded/pkg/facts"
 	"github.com/modectl/moded/pkg/fsm"
+	"github.com/modectl/moded/pkg/guards"
 )
 
 // classes lists the graphical sessions, "3 user" each.
@@ -28,6 +29,11 @@ func classes(t *testing.T, m *simulate.Machine) string {
 		out = append(out, s.ID+" "+s.Class)
 	}
 	return strings.Join(out, ", ")
+}
+
+func look(t *testing.T, m *simulate.Machine) *facts.Facts {
+	t.Helper()
+	return m.Look(t.Context(), guards.Needs{}, true)
 }
 
 func TestAnEndedSessionLeavesAGreeterWhichGoesWithTheDisplayManager(t *testing.T) {
@@ -85,7 +91,7 @@ func TestATakeIsSeenUntilItEndsOrTheUserGoes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := machine(t, t.TempDir())
-		recording := func() int { return m.Facts(t.Context()).Audio.Users[0].Recording }
+		recording := func() int { return look(t, m).Audio.Users[0].Recording }
 		command(t, m, "take start")
 		if recording() != 1 {
 			t.Error("the take is not seen")
@@ -97,7 +103,7 @@ func TestATakeIsSeenUntilItEndsOrTheUserGoes(t *testing.T) {
 		command(t, m, "take start")
 		_ = m.Terminate(t.Context(), "3")
 		time.Sleep(3 * time.Second)
-		if n := len(m.Facts(t.Context()).Audio.Users); n != 0 {
+		if n := len(look(t, m).Audio.Users); n != 0 {
 			t.Errorf("%d users have sound", n)
 		}
 	})
@@ -186,7 +192,7 @@ func TestEyesThatFailSayUnknown(t *testing.T) {
 	t.Parallel()
 	m := machine(t, t.TempDir())
 	command(t, m, "fail look audio")
-	f := m.Facts(t.Context())
+	f := look(t, m)
 	if f.Audio.Known() || !f.Load.Known() {
 		t.Errorf("audio known: %v, load known: %v", f.Audio.Known(), f.Load.Known())
 	}
@@ -195,8 +201,8 @@ func TestEyesThatFailSayUnknown(t *testing.T) {
 func TestFactsAreCopies(t *testing.T) {
 	t.Parallel()
 	m := machine(t, t.TempDir())
-	m.Facts(t.Context()).GPUs.List[0].Holders[0].Comm = "forged"
-	if slices.ContainsFunc(m.Facts(t.Context()).Process.List, func(p facts.Process) bool { return p.Comm == "forged" }) || holds(t, m, 0, "forged") {
+	look(t, m).GPUs.List[0].Holders[0].Comm = "forged"
+	if slices.ContainsFunc(look(t, m).Process.List, func(p facts.Process) bool { return p.Comm == "forged" }) || holds(t, m, 0, "forged") {
 		t.Error("a reader changed the machine")
 	}
 }

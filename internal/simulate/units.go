@@ -38,18 +38,43 @@ func (m *Machine) unitLocked(name string) (id string, u *unit, err error) {
 func (m *Machine) State(_ context.Context, name string) (actions.UnitState, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := m.advanceLocked(); err != nil {
+		return actions.UnitState{}, err
+	}
 	id, u, err := m.unitLocked(name)
 	if err != nil {
-		return actions.UnitState{ID: name, Load: "not-found", Active: "inactive", Sub: "dead", Processes: -1}, nil
+		return m.world.scope(name), nil
 	}
 	s := actions.UnitState{
 		ID: id, Load: u.Load, Active: u.Active, Sub: u.Sub, Result: u.Result, ConditionResult: !u.Skipped,
-		Type: u.Type, InvocationID: u.Invocation, RemainAfterExit: u.Remains, Processes: u.Processes,
+		Type: u.Type, InvocationID: u.Invocation, RemainAfterExit: u.Remains, Processes: u.Processes + m.world.processes(id),
 	}
 	if u.EnvFile {
 		s.EnvironmentFiles = []string{m.envFile(id)}
 	}
 	return s, nil
+}
+
+// scope is the state of a session's scope, or of a unit that does not exist.
+func (w *world) scope(name string) actions.UnitState {
+	s := actions.UnitState{ID: name, Load: "not-found", Active: "inactive", Sub: "dead"}
+	for _, session := range w.Sessions {
+		if session.Scope == name {
+			s.Load, s.Active, s.Sub, s.ConditionResult = "loaded", "active", "running", true
+			s.Processes = 1 + w.processes(name)
+		}
+	}
+	return s
+}
+
+// processes counts those in the unit.
+func (w *world) processes(id string) (n int) {
+	for _, p := range w.Processes {
+		if p.Unit == id {
+			n++
+		}
+	}
+	return n
 }
 
 // Members lists what the unit pulls in and takes along.
