@@ -1,0 +1,170 @@
+package actionstest
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/modectl/moded/pkg/actions"
+	"github.com/modectl/moded/pkg/fsm"
+)
+
+type unitHands struct{ m *Machine }
+
+func (m *Machine) units() unitHands { return unitHands{m} }
+
+// find returns the unit, dead if its time has come.
+func (m *Machine) find(name string) (*Unit, error) {
+	if id, ok := m.Aliases[name]; ok {
+		name = id
+	}
+	u, ok := m.Units[name]
+	if !ok {
+		return nil, fmt.Errorf("cannot find %s: %w", name, actions.ErrNoUnit)
+	}
+	return u, nil
+}
+
+func (h unitHands) State(_ context.Context, name string) (actions.UnitState, error) {
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	u, err := h.m.find(name)
+	if err != nil {
+		return actions.UnitState{ID: name, Load: "not-found", Active: "inactive", Processes: -1}, nil
+	}
+	return u.UnitState, nil
+}
+
+func (h unitHands) Members(_ context.Context, name string) ([]string, error) {
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	u, err := h.m.find(name)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(u.Members), nil
+}
+
+func (h unitHands) ResetFailed(_ context.Context, name string) error {
+	return h.m.effect(func() error {
+		u, err := h.m.find(name)
+		if err == nil && u.Active == "failed" {
+			u.Active, u.Result = "inactive", "success"
+		}
+		return err
+	})
+}
+
+func (h unitHands) Start(_ context.Context, name string) (result string, err error) {
+	err = h.m.effect(func() error {
+		u, err := h.m.find(name)
+		if err == nil {
+			result = h.m.start(u)
+		}
+		return err
+	})
+	return result, err
+}
+
+func (h unitHands) Stop(_ context.Context, name string) (string, error) {
+	return "done", h.m.effect(func() error {
+		u, err := h.m.find(name)
+		if err == nil {
+			h.m.stop(u)
+		}
+		return err
+	})
+}
+
+func (m *Machine) start(u *Unit) string {
+	if u.Active == "active" {
+		return "done"
+	}
+	if u.ConditionResult = !u.Gated || !m.Denied[u.ID]; !u.ConditionResult {
+		return "done"
+	}
+	if problem := m.load(u); problem != "" {
+		u.Active, u.Result = "failed", problem
+		return "failed"
+	}
+	m.starts++
+	u.Active, u.Result, u.InvocationID = "active", "success", fmt.Sprint("run-", m.starts)
+	if u.Type == "oneshot" && !u.RemainAfterExit {
+		u.Active = "inactive"
+	}
+	for _, name := range u.Members {
+		m.start(m.Units[name])
+	}
+	if u.Opens != nil {
+		m.Sessions = append(m.Sessions, *u.Opens)
+	}
+	if u.Dies != 0 {
+		time.AfterFunc(u.Dies, func() {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			u.Active, u.Result = "failed", "exit-code"
+		})
+	}
+	return "done"
+}
+
+// load reads the unit's environment files and tells what is wrong.
+func (m *Machine) load(u *Unit) (problem string) {
+	if u.Fails {
+		return "exit-code"
+	}
+	u.Read = ""
+	for _, file := range u.EnvironmentFiles {
+		text, ok := m.Env[path.Base(file)]
+		if !ok && !strings.HasPrefix(file, "-") {
+			return "resources"
+		}
+		u.Read += text
+	}
+	return ""
+}
+
+func (m *Machine) stop(u *Unit) {
+	if u.Active == "inactive" || u.Active == "failed" {
+		return
+	}
+	u.Active, u.Read = "inactive", ""
+	for _, name := range u.Members {
+		m.stop(m.Units[name])
+	}
+	if u.Opens != nil {
+		m.endSession(u.Opens.ID)
+	}
+}
+
+// endSession forgets the session, lets go of its GPUs, and stops the user's
+// manager with the last one.
+func (m *Machine) endSession(id string) {
+	i := slices.IndexFunc(m.Sessions, func(s fsm.Session) bool { return s.ID == id })
+	if i < 0 {
+		return
+	}
+	s := m.Sessions[i]
+	m.Sessions = slices.Delete(m.Sessions, i, i+1)
+	m.release(func(h actions.DeviceHolder) bool { return h.Session == id })
+	if scope, ok := m.Units[s.Scope]; ok {
+		scope.Active = "inactive"
+	}
+	if slices.ContainsFunc(m.Sessions, func(o fsm.Session) bool { return o.UID == s.UID }) {
+		return
+	}
+	if manager, ok := m.Units[fmt.Sprintf("user@%d.service", s.UID)]; ok && !manager.RemainAfterExit {
+		manager.Active = "inactive"
+		delete(m.Audio, s.UID)
+		m.release(func(h actions.DeviceHolder) bool { return h.UID == s.UID })
+	}
+}
+
+func (m *Machine) release(match func(actions.DeviceHolder) bool) {
+	for i := range m.GPUs {
+		m.GPUs[i].Holders = slices.DeleteFunc(m.GPUs[i].Holders, match)
+	}
+}

@@ -1,0 +1,222 @@
+package actions
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/modectl/moded/pkg/fsm"
+)
+
+// audio is the kind audio: a standing order to the users' agents. It holds for
+// those who are logged in and for those who come, so it is given even when
+// there is nobody.
+type audio struct {
+	agents Agents
+	timing Timing
+}
+
+type audioValue struct {
+	State   string `json:"state"` // on, realtime, off
+	Quantum uint32 `json:"quantum,omitempty"`
+	Rate    uint32 `json:"rate,omitempty"`
+}
+
+type audioSnapshot struct {
+	// Standing is the order before; null when there was none.
+	Standing fsm.Value `json:"standing"`
+}
+
+// audioOn is what agents do when nobody orders anything.
+var audioOn = fsm.NewValue(audioValue{State: "on"})
+
+func decodeAudio(want fsm.Value) (v audioValue, err error) {
+	if err := want.Decode(&v); err != nil {
+		return v, err
+	}
+	if !slices.Contains([]string{"on", "realtime", "off"}, v.State) {
+		return v, fmt.Errorf("audio is on, realtime or off, not %q", v.State)
+	}
+	return v, nil
+}
+
+// Rest is off; between on and realtime there is none.
+func (a audio) Rest(_ string, want fsm.Value) fsm.Value {
+	if v, err := decodeAudio(want); err != nil || v.State == "off" {
+		return want
+	}
+	return ""
+}
+
+// Bound is how long agents may take.
+func (a audio) Bound(string, fsm.Value) time.Duration { return a.timing.Audio + slack }
+
+// Describe names the order.
+func (a audio) Describe(_ string, want fsm.Value, _ bool) (summary string, details []string) {
+	v, _ := decodeAudio(want) // a broken value is told by Do
+	switch v.State {
+	case "off":
+		return "stop audio of all users", nil
+	case "realtime":
+		return "audio in real time", []string{fmt.Sprintf("quantum %d, rate %d", v.Quantum, v.Rate)}
+	default:
+		return "audio on", nil
+	}
+}
+
+// Capture keeps the standing order.
+func (a audio) Capture(context.Context, string, fsm.Value) (fsm.Snapshot, error) {
+	return fsm.NewValue(audioSnapshot{Standing: a.agents.Standing("audio")}), nil
+}
+
+// Do gives the order and waits until it is followed.
+func (a audio) Do(ctx context.Context, _ string, want fsm.Value) error {
+	if _, err := decodeAudio(want); err != nil {
+		return err
+	}
+	if a.standing() != want || a.agents.Standing("audio") == "" {
+		a.agents.Order("audio", want)
+	}
+	left, err := a.followed(ctx, want)
+	switch {
+	case err != nil:
+		return fmt.Errorf("cannot wait for audio: %w", err)
+	case len(left) > 0:
+		return fmt.Errorf("audio is not as ordered after %s: %s", a.timing.Audio, strings.Join(left, ", "))
+	}
+	return nil
+}
+
+// Undo gives the order of before again, whatever stands now: the daemon may
+// have forgotten ours in between, the agents have not. It waits for them, but a
+// user's PipeWire that does not come back does not stand in the way of the rest
+// of the rollback.
+func (a audio) Undo(ctx context.Context, _ string, was fsm.Snapshot) error {
+	var snapshot audioSnapshot
+	if err := was.Decode(&snapshot); err != nil {
+		return err
+	}
+	order := snapshot.Standing
+	if order == "" {
+		order = audioOn
+	}
+	if _, err := decodeAudio(order); err != nil {
+		return err
+	}
+	a.agents.Order("audio", order)
+	if _, err := a.followed(ctx, order); err != nil {
+		return fmt.Errorf("cannot wait for audio: %w", err)
+	}
+	if snapshot.Standing == "" {
+		a.agents.Order("audio", "")
+	}
+	return nil
+}
+
+// Settled tells whether the order stands and everybody follows it. With nobody
+// there, everybody does.
+func (a audio) Settled(ctx context.Context, _ string, want fsm.Value) (bool, error) {
+	if _, err := decodeAudio(want); err != nil {
+		return false, err
+	}
+	if a.standing() != want {
+		return false, nil
+	}
+	left, err := a.disobedient(ctx, want)
+	return err == nil && len(left) == 0, err
+}
+
+// standing is the present order; no order at all is audio on.
+func (a audio) standing() fsm.Value {
+	if v := a.agents.Standing("audio"); v != "" {
+		return v
+	}
+	return audioOn
+}
+
+// followed waits until nobody is left who does not follow, and returns those
+// who are left when time is up. An agent that does not answer is one of them.
+func (a audio) followed(ctx context.Context, want fsm.Value) (left []string, err error) {
+	_, err = until(ctx, a.timing.Audio, 2*a.timing.Poll, func() (bool, error) {
+		var err error
+		if left, err = a.disobedient(ctx, want); err != nil {
+			left = []string{err.Error()}
+		}
+		if len(left) > 0 {
+			fsm.Report(ctx, "waiting for audio: "+strings.Join(left, ", "))
+		}
+		return len(left) == 0, nil
+	})
+	return left, err
+}
+
+// disobedient names the agents that do not conform and, where audio shall be
+// off, the users whose audio runs without an agent.
+func (a audio) disobedient(ctx context.Context, want fsm.Value) (left []string, err error) {
+	v, err := decodeAudio(want)
+	if err != nil {
+		return nil, err
+	}
+	registered := a.agents.Registered()
+	for _, uid := range registered {
+		why, err := a.conforms(ctx, uid, v)
+		if err != nil && !slices.Contains(a.agents.Registered(), uid) {
+			continue // it left while we asked
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot ask agent of uid %d: %w", uid, err)
+		}
+		if why != "" {
+			left = append(left, fmt.Sprintf("uid %d: %s", uid, why))
+		}
+	}
+	if v.State != "off" {
+		return left, nil
+	}
+	servers, err := a.agents.AudioServers(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("cannot see audio servers: %w", err)
+	}
+	for _, uid := range servers {
+		if !slices.Contains(registered, uid) {
+			left = append(left, fmt.Sprintf("uid %d: audio runs without moded-agent", uid))
+		}
+	}
+	return left, nil
+}
+
+// conforms says in what an agent's audio differs from the order.
+func (a audio) conforms(ctx context.Context, uid uint32, want audioValue) (string, error) {
+	raw, err := a.agents.Capture(ctx, uid, "audio")
+	if err != nil {
+		return "", err
+	}
+	var have struct {
+		audioValue
+		PipeWire string `json:"pipewire"`
+	}
+	if err := json.Unmarshal([]byte(raw), &have); err != nil {
+		return "", fmt.Errorf("cannot read its answer: %w", err)
+	}
+	idle := have.PipeWire == "inactive" // to be started by its socket; the order waits for it
+	switch {
+	case want.State == "off" && have.State != "off":
+		return "audio is " + have.State, nil
+	case want.State == "off":
+		return "", nil
+	case have.State == "off":
+		return "audio is off", nil
+	case idle:
+		return "", nil
+	case have.State != want.State:
+		return "audio is " + have.State, nil
+	case want.State == "realtime" && want.Quantum != 0 && have.Quantum != want.Quantum:
+		return fmt.Sprintf("quantum is %d", have.Quantum), nil
+	case want.State == "realtime" && want.Rate != 0 && have.Rate != want.Rate:
+		return fmt.Sprintf("rate is %d", have.Rate), nil
+	}
+	return "", nil
+}
