@@ -57,7 +57,7 @@ func (m *Machine) Apply(ctx context.Context, uid uint32, kind string, want fsm.V
 	if err := errors.Join(err, out.err); err != nil {
 		return false, "", err
 	}
-	return true, "", nil
+	return out.result == "done", "", nil
 }
 
 func (m *Machine) agentVerb(uid uint32, kind string) (string, error) {

@@ -140,11 +140,7 @@ func (m *Machine) Boottime() time.Duration {
 // Alarm is closed when Boottime reaches at, or never once ctx is done.
 func (m *Machine) Alarm(ctx context.Context, at time.Duration) <-chan struct{} {
 	rang := make(chan struct{})
-	timer := time.AfterFunc(at-m.Boottime(), func() {
-		if ctx.Err() == nil {
-			close(rang)
-		}
-	})
+	timer := time.AfterFunc(at-m.Boottime(), func() { close(rang) })
 	context.AfterFunc(ctx, func() { timer.Stop() })
 	return rang
 }
