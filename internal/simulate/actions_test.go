@@ -60,7 +60,7 @@ func hands(t *testing.T, dir string, m *simulate.Machine) map[string]fsm.Action 
 	}
 	return actions.New(actions.Hands{
 		Units: m, Slices: m, Logind: m, Agents: m, Devices: m, Files: files{dir}, Prober: m,
-		EnvDir: filepath.Join(dir, "env"),
+		EnvDir: simulate.EnvDir, Timing: m.Timing(),
 	})
 }
 

@@ -15,6 +15,10 @@ import (
 	"github.com/modectl/moded/pkg/facts"
 )
 
+// EnvDir is where the machine's units say their environment files are. They are
+// read below the runtime directory.
+const EnvDir = "/run/moded/env"
+
 var _ actions.Units = (*Machine)(nil)
 
 // unitLocked finds a unit by its name or an alias.
@@ -50,7 +54,7 @@ func (m *Machine) State(_ context.Context, name string) (actions.UnitState, erro
 		Type: u.Type, InvocationID: u.Invocation, RemainAfterExit: u.Remains, Processes: u.Processes + m.world.processes(id),
 	}
 	if u.EnvFile {
-		s.EnvironmentFiles = []string{m.envFile(id)}
+		s.EnvironmentFiles = []string{EnvDir + "/" + id}
 	}
 	return s, nil
 }
