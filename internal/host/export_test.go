@@ -1,0 +1,12 @@
+package host
+
+import "context"
+
+// Reexecute is systemctl daemon-reexec, which cuts every connection.
+func (m *Manager) Reexecute(ctx context.Context) error {
+	l, err := m.connect(ctx)
+	if err != nil {
+		return err
+	}
+	return l.object(managerPath).CallWithContext(ctx, managerIface+".Reexecute", 0).Err
+}

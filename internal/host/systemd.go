@@ -1,0 +1,210 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	systemd "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/godbus/dbus/v5"
+
+	"github.com/modectl/moded/pkg/actions"
+)
+
+// PrivateSocket is where PID 1 itself answers, without a bus in between.
+const PrivateSocket = "unix:path=/run/systemd/private"
+
+const (
+	// patience is how long a manager may be away, as it is while it executes
+	// itself anew (systemctl daemon-reexec).
+	patience = 10 * time.Second
+	redial   = 100 * time.Millisecond
+	// readLimit is for a single question.
+	readLimit = 10 * time.Second
+)
+
+const (
+	managerPath  = dbus.ObjectPath("/org/freedesktop/systemd1")
+	managerName  = "org.freedesktop.systemd1"
+	managerIface = "org.freedesktop.systemd1.Manager"
+	unitIface    = "org.freedesktop.systemd1.Unit"
+	properties   = "org.freedesktop.DBus.Properties"
+)
+
+// Manager is a systemd manager: PID 1, or a user's in a test. It connects when
+// it is first asked, and again when the connection has died. It is safe for
+// use by several goroutines.
+type Manager struct {
+	address string
+
+	mu   sync.Mutex
+	live *link
+}
+
+// link is one connection: go-systemd's two sockets, of which the first also
+// serves the calls that go-systemd has no method for.
+type link struct {
+	api *systemd.Conn
+	raw []*dbus.Conn
+}
+
+// NewManager returns the manager that listens at a D-Bus address, PrivateSocket
+// for PID 1. It does not connect yet.
+func NewManager(address string) *Manager { return &Manager{address: address} }
+
+// Close ends the connection. The manager may be used again.
+func (m *Manager) Close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.live != nil {
+		m.live.api.Close()
+		m.live = nil
+	}
+}
+
+func (m *Manager) dial() (*link, error) {
+	l := &link{}
+	api, err := systemd.NewConnection(func() (*dbus.Conn, error) {
+		conn, err := dbus.Dial(m.address)
+		if err != nil {
+			return nil, err
+		}
+		if err := conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Getuid()))}); err != nil {
+			_ = conn.Close() // the other error is the one that tells
+			return nil, err
+		}
+		l.raw = append(l.raw, conn)
+		return conn, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach systemd at %s: %w", m.address, err)
+	}
+	l.api = api
+	return l, nil
+}
+
+func (l *link) alive() bool { return l.api.Connected() }
+
+// connect returns the connection, a new one if need be. While the manager is
+// away it tries again.
+func (m *Manager) connect(ctx context.Context) (*link, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.live != nil && m.live.alive() {
+		return m.live, nil
+	}
+	if m.live != nil {
+		m.live.api.Close()
+		m.live = nil
+	}
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for {
+		l, err := m.dial()
+		if err == nil {
+			m.live = l
+			return l, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-deadline.C:
+			return nil, err
+		case <-time.After(redial):
+		}
+	}
+}
+
+// with calls f with a connection, and once more with a new one when that one
+// died over it. f must be harmless to repeat.
+func (m *Manager) with(ctx context.Context, f func(*link) error) error {
+	l, err := m.connect(ctx)
+	if err != nil {
+		return err
+	}
+	if err = f(l); err == nil || l.alive() || ctx.Err() != nil {
+		return known(err)
+	}
+	if l, err = m.connect(ctx); err != nil {
+		return err
+	}
+	return known(f(l))
+}
+
+// known gives the errors of PID 1 that callers tell apart our own name.
+func known(err error) error {
+	var e dbus.Error
+	if errors.As(err, &e) && e.Name == "org.freedesktop.systemd1.NoSuchUnit" {
+		return fmt.Errorf("%w (%w)", actions.ErrNoUnit, err)
+	}
+	return err
+}
+
+// object is the unit's; PID 1 loads a unit that somebody looks at.
+func (l *link) object(path dbus.ObjectPath) dbus.BusObject { return l.raw[0].Object(managerName, path) }
+
+func unitPath(unit string) dbus.ObjectPath {
+	return managerPath + "/unit/" + dbus.ObjectPath(systemd.PathBusEscape(unit))
+}
+
+// all reads every property of an interface, which is one moment's state.
+func (m *Manager) all(ctx context.Context, path dbus.ObjectPath, iface string) (bag, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	var props bag
+	err := m.with(ctx, func(l *link) error {
+		props = nil
+		return l.object(path).CallWithContext(ctx, properties+".GetAll", 0, iface).Store(&props)
+	})
+	return props, err
+}
+
+// some reads a few properties of an interface, one by one: PID 1 needs long for
+// all of a service's.
+func (m *Manager) some(ctx context.Context, path dbus.ObjectPath, iface string, names ...string) (bag, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	props := bag{}
+	err := m.with(ctx, func(l *link) error {
+		for _, name := range names {
+			var v dbus.Variant
+			if err := l.object(path).CallWithContext(ctx, properties+".Get", 0, iface, name).Store(&v); err != nil {
+				return err
+			}
+			props[name] = v
+		}
+		return nil
+	})
+	return props, err
+}
+
+// bag is an a{sv}. What is not there, or of another type, reads as zero.
+type bag map[string]dbus.Variant
+
+func field[T any](b bag, name string) T {
+	v, _ := b[name].Value().(T)
+	return v
+}
+
+// UserspaceStart is PID 1's UserspaceTimestampMonotonic in microseconds: it
+// tells one soft-reboot of a boot from the next.
+func (m *Manager) UserspaceStart(ctx context.Context) (uint64, error) {
+	props, err := m.some(ctx, managerPath, managerIface, "UserspaceTimestampMonotonic")
+	if err != nil {
+		return 0, fmt.Errorf("cannot ask systemd when it began: %w", err)
+	}
+	return field[uint64](props, "UserspaceTimestampMonotonic"), nil
+}
+
+// SystemState is the manager's own: starting, running, degraded, stopping, …
+func (m *Manager) SystemState(ctx context.Context) (string, error) {
+	props, err := m.some(ctx, managerPath, managerIface, "SystemState")
+	if err != nil {
+		return "", fmt.Errorf("cannot ask systemd for its state: %w", err)
+	}
+	return field[string](props, "SystemState"), nil
+}

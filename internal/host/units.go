@@ -1,0 +1,130 @@
+package host
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/modectl/moded/pkg/actions"
+	"github.com/modectl/moded/pkg/facts"
+)
+
+var _ actions.Units = (*Manager)(nil)
+
+// State reads the unit. One that does not exist is not-found, without an error.
+func (m *Manager) State(ctx context.Context, unit string) (actions.UnitState, error) {
+	path := unitPath(unit)
+	props, err := m.all(ctx, path, unitIface)
+	if errors.Is(err, actions.ErrNoUnit) {
+		return actions.UnitState{ID: unit, Load: "not-found", Active: "inactive", Processes: -1}, nil
+	}
+	if err != nil {
+		return actions.UnitState{}, fmt.Errorf("cannot read state of %s: %w", unit, err)
+	}
+	s := actions.UnitState{
+		ID: field[string](props, "Id"), Load: field[string](props, "LoadState"),
+		Active: field[string](props, "ActiveState"), Sub: field[string](props, "SubState"),
+		ConditionResult: field[bool](props, "ConditionResult"),
+		InvocationID:    hex.EncodeToString(field[[]byte](props, "InvocationID")),
+		Processes:       -1,
+	}
+	switch {
+	case s.Load != "loaded":
+	case strings.HasSuffix(s.ID, ".service"):
+		err = m.service(ctx, path, &s)
+	case strings.HasSuffix(s.ID, ".scope"), strings.HasSuffix(s.ID, ".slice"):
+		s.Processes, err = m.processes(ctx, s.ID)
+	}
+	return s, err
+}
+
+func (m *Manager) service(ctx context.Context, path dbus.ObjectPath, s *actions.UnitState) error {
+	props, err := m.some(ctx, path, "org.freedesktop.systemd1.Service",
+		"Type", "Result", "RemainAfterExit", "EnvironmentFiles", "MainPID")
+	if err != nil {
+		return fmt.Errorf("cannot read state of %s: %w", s.ID, err)
+	}
+	s.Type, s.Result = field[string](props, "Type"), field[string](props, "Result")
+	s.RemainAfterExit, s.MainPID = field[bool](props, "RemainAfterExit"), field[uint32](props, "MainPID")
+	var files []struct {
+		Path   string
+		Ignore bool
+	}
+	if err := props["EnvironmentFiles"].Store(&files); err != nil {
+		return fmt.Errorf("cannot read environment files of %s: %w", s.ID, err)
+	}
+	for _, f := range files {
+		if f.Ignore {
+			f.Path = "-" + f.Path
+		}
+		s.EnvironmentFiles = append(s.EnvironmentFiles, f.Path)
+	}
+	return nil
+}
+
+// processes counts those in the unit's cgroup and below.
+func (m *Manager) processes(ctx context.Context, unit string) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	var list []struct {
+		CGroup string
+		PID    uint32
+		Line   string
+	}
+	err := m.with(ctx, func(l *link) error {
+		return l.object(managerPath).CallWithContext(ctx, managerIface+".GetUnitProcesses", 0, unit).Store(&list)
+	})
+	if errors.Is(err, actions.ErrNoUnit) {
+		return 0, nil // gone since we looked
+	}
+	if err != nil {
+		return -1, fmt.Errorf("cannot count processes of %s: %w", unit, err)
+	}
+	return len(list), nil
+}
+
+// Members lists what the unit pulls in and takes along when it stops.
+func (m *Manager) Members(ctx context.Context, unit string) ([]string, error) {
+	props, err := m.some(ctx, unitPath(unit), unitIface, "LoadState", "Wants", "Requires", "ConsistsOf")
+	if err != nil {
+		return nil, fmt.Errorf("cannot list members of %s: %w", unit, err)
+	}
+	if field[string](props, "LoadState") == "not-found" {
+		return nil, fmt.Errorf("cannot list members of %s: %w", unit, actions.ErrNoUnit)
+	}
+	pulled := slices.Concat(field[[]string](props, "Wants"), field[[]string](props, "Requires"))
+	members := slices.DeleteFunc(slices.Clone(field[[]string](props, "ConsistsOf")), func(name string) bool {
+		return !slices.Contains(pulled, name)
+	})
+	slices.Sort(members)
+	return members, nil
+}
+
+// ResetFailed lets a failed unit be inactive.
+func (m *Manager) ResetFailed(ctx context.Context, unit string) error {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	err := m.with(ctx, func(l *link) error { return l.api.ResetFailedUnitContext(ctx, unit) })
+	if err != nil {
+		return fmt.Errorf("cannot reset %s: %w", unit, err)
+	}
+	return nil
+}
+
+// Facts are the states of units, as guards ask for them.
+func (m *Manager) Facts(ctx context.Context, names []string) facts.Units {
+	var units facts.Units
+	for _, name := range names {
+		s, err := m.State(ctx, name)
+		if err != nil {
+			return facts.Units{Part: facts.Part{Unknown: err.Error()}}
+		}
+		units.List = append(units.List, facts.Unit{Name: name, Load: s.Load, Active: s.Active, Sub: s.Sub})
+	}
+	return units
+}
