@@ -26,7 +26,7 @@ help: ## this list
 deps: ## install what is missing (through apt when root, else prints the line to run)
 	@test/deps.sh test $(GOLANGCI)
 
-build: ## all binaries binaries into build/bin
+build: ## all binaries into build/bin
 	@test/deps.sh build $(GOLANGCI)
 	export CGO_ENABLED=0
 	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/ ./cmd/moded ./cmd/modectl ./cmd/moded-agent ./cmd/moded-workload
@@ -40,7 +40,7 @@ demo: build ## the main job, told in a terminal in under a minute
 
 test: deps build lint unit ## unit, race, private bus with the real polkitd (needs root), lint
 
-unit: deps ## go test -race over everything, and the Nix renderer
+unit: deps ## go test -race over everything
 	@if [ "$$(id -u)" != 0 ] && [ "$${MODED_TEST_NO_ROOT:-}" != 1 ]; then
 	  echo "make test runs the real polkitd and other users' connections and needs root for that:" >&2
 	  echo "  sudo -E env PATH=\"\$$PATH\" make test        everything" >&2
@@ -61,8 +61,10 @@ bench: build ## ratios against peers in the same run, into build/bench.json
 	$(GO) run ./test/bench -bin $(BIN) -out build/bench.json
 
 fuzz: ## each fuzzer for FUZZTIME (30s)
-	@for spec in $$($(GO) run ./test/fuzzlist); do
-	  $(GO) test -run '^$$' -fuzz "^$${spec#*:}$$" -fuzztime "$${FUZZTIME:-30s}" "$${spec%%:*}"
+	@for package in $$(grep -rlE '^func Fuzz' --include=*_test.go . | xargs -n1 dirname | sort -u); do
+	  for fuzzer in $$($(GO) test -list '^Fuzz' "$$package" | grep '^Fuzz'); do
+	    $(GO) test -run '^$$' -fuzz "^$$fuzzer$$" -fuzztime "$${FUZZTIME:-30s}" "$$package"
+	  done
 	done
 
 vm-test: build ## scenarios on a real Debian 13 in QEMU (build/vm-report.json), under 30 minutes
