@@ -107,7 +107,7 @@ func choose(ctx context.Context, s *stage, o options) ([]lab.Info, error) {
 		return nil, fmt.Errorf("cannot read the runner's table: %w", err)
 	}
 	if o.scenario == "" {
-		return slices.DeleteFunc(all, func(i lab.Info) bool { return i.Long && !o.long }), nil
+		return slices.DeleteFunc(all, func(i lab.Info) bool { return i.Hidden || i.Long && !o.long }), nil
 	}
 	var out []lab.Info
 	for name := range strings.SplitSeq(o.scenario, ",") {

@@ -3,7 +3,7 @@
 set -e
 export SYSTEMD_OFFLINE=1
 cp -a /lab/stage/. /
-systemctl enable lab-session.service lab-runner.service >/dev/null 2>&1
+systemctl enable lab-session.service lab-runner.service lab-studio.service >/dev/null 2>&1
 if [ -e /usr/lib/systemd/user/moded-agent.service ]; then
 	systemctl --global enable moded-agent.service >/dev/null 2>&1
 fi

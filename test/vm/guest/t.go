@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime/debug"
@@ -32,6 +33,7 @@ type T struct {
 	elsewhere bool
 	cleanups  []func()
 	limit     time.Time
+	listener  io.Closer // the newest of steps
 }
 
 // stop is the panic that ends a scenario early.

@@ -41,6 +41,8 @@ type Info struct {
 	Fresh bool `json:"fresh,omitempty"`
 	// Later boots a machine on which moded is installed but not enabled.
 	Later bool `json:"later,omitempty"`
+	// Hidden scenarios run only by name: the lab's test of itself.
+	Hidden bool `json:"hidden,omitempty"`
 	// Expected is the expected time, for the balance between two machines.
 	Expected time.Duration `json:"expected"`
 	// LongExpected replaces Expected in a long run, when it is not zero.
