@@ -1,0 +1,166 @@
+package serve_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/modectl/moded/internal/workload"
+	"github.com/modectl/moded/internal/workload/serve"
+)
+
+// helper serves on a socket until the test ends, and returns the socket.
+func helper(t *testing.T, s serve.Server) (path string, ended <-chan error) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch := make(chan error, 1)
+	go func() { ch <- s.Serve(t.Context(), l) }()
+	return path, ch
+}
+
+func real() serve.Server {
+	return serve.Server{Version: "1", Idle: time.Minute, Ready: serve.Ready, Patience: time.Minute}
+}
+
+// service is a web server on loopback that is up from the second question on.
+func service(t *testing.T) *httptest.Server {
+	t.Helper()
+	asked := 0
+	mux := http.NewServeMux()
+	mux.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
+		if asked++; asked == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	mux.HandleFunc("/elsewhere", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/health", http.StatusFound) })
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestAServiceIsAskedUntilItIsReady(t *testing.T) {
+	t.Parallel()
+	path, _ := helper(t, real())
+	web := service(t)
+	c := workload.NewClient(path, "1")
+	if err := c.Ready(t.Context(), web.URL+"/health"); err == nil || err.Error() != "it answers 503 Service Unavailable" {
+		t.Errorf("the first answer is %v", err)
+	}
+	if err := c.Ready(t.Context(), web.URL+"/health"); err != nil {
+		t.Errorf("the second answer is %v", err)
+	}
+	if err := c.Ready(t.Context(), strings.Replace(web.URL, "127.0.0.1", "localhost", 1)+"/health"); err != nil {
+		t.Errorf("by name: %v", err)
+	}
+	web.Close()
+	if err := c.Ready(t.Context(), web.URL+"/health"); err == nil || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("after its end: %v", err)
+	}
+}
+
+func TestOnlyLoopbackIsAsked(t *testing.T) {
+	t.Parallel()
+	path, _ := helper(t, real())
+	web := service(t)
+	c := workload.NewClient(path, "1")
+	for url, says := range map[string]string{
+		"http://192.0.2.1/":                    "loopback",
+		"http://example.org/":                  "loopback",
+		"http://127.0.0.1.example.org/":        "loopback",
+		"http://localhost.:80/":                "loopback",
+		"http://[::1%25lo]/":                   "loopback",
+		"http://[::ffff:192.0.2.1]/":           "loopback",
+		"https://127.0.0.1/":                   "not a plain http",
+		"file:///etc/passwd":                   "not a plain http",
+		"http://user:secret@127.0.0.1/":        "not a plain http",
+		"http://127.0.0.1:x/":                  "cannot read the URL",
+		"":                                     "not a plain http",
+		web.URL + "/elsewhere":                 "it answers 302",
+		web.URL + "/nothing":                   "it answers 404",
+		web.URL + "/" + long(10<<10):           "it answers 404",
+		"http://127.0.0.1/" + long(20<<10):     "cannot ask moded-workload",
+		"http://user:secret@127.0.0.1/\x1b[2J": "cannot read the URL",
+	} {
+		err := c.Ready(t.Context(), url)
+		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%.60q: %v does not say %q", url, err, says)
+		}
+	}
+}
+
+func long(n int) string { return strings.Repeat("x", n) }
+
+func TestTheHelperGoesWhenNobodyAsks(t *testing.T) {
+	t.Parallel()
+	s := real()
+	s.Idle = 50 * time.Millisecond
+	path, ended := helper(t, s)
+	if err := workload.NewClient(path, "1").Ready(t.Context(), "http://192.0.2.1/"); err == nil {
+		t.Error("ready")
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnotherProtocolIsNamed(t *testing.T) {
+	t.Parallel()
+	path, _ := helper(t, real())
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := conn.Write([]byte(`{"moded-workload":7,"moon":"full"}` + "\n")); err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(conn)
+	if err := workload.ReadHello(r); err != nil {
+		t.Errorf("the helper does not say who it is: %v", err)
+	}
+	if _, err := r.ReadByte(); err == nil {
+		t.Error("the helper talks on")
+	}
+	newer, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = newer.Close() }()
+	go func() {
+		if conn, err := newer.Accept(); err == nil {
+			_, _ = conn.Write([]byte(`{"moded-workload":2}` + "\n")) // the test fails if it did not get there
+		}
+	}()
+	if err := workload.NewClient(newer.Addr().String(), "1").Ready(t.Context(), "http://127.0.0.1/"); !errors.Is(err, workload.ErrVersion) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestAClientDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	s := real()
+	hangs := make(chan struct{})
+	defer close(hangs)
+	s.Ready = func(context.Context, string) error { <-hangs; return nil }
+	path, _ := helper(t, s)
+	gone := errors.New("the step was cancelled")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, gone)
+	defer cancel()
+	if err := workload.NewClient(path, "1").Ready(ctx, "http://127.0.0.1/"); !errors.Is(err, gone) {
+		t.Errorf("error is %v", err)
+	}
+	if err := workload.NewClient(path+"x", "1").Ready(t.Context(), "http://127.0.0.1/"); err == nil {
+		t.Error("ready without a helper")
+	}
+}
