@@ -1,0 +1,144 @@
+package notify_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/modectl/moded/dbus/manager1"
+	"github.com/modectl/moded/internal/agent/notify"
+)
+
+// person is a desktop, a terminal and a daemon that note what happens. It is
+// read between synctest.Wait and the next Notify.
+type person struct {
+	trace   []string
+	err     error
+	number  uint32
+	pressed chan notify.Press
+}
+
+func (p *person) note(format string, args ...any) {
+	p.trace = append(p.trace, fmt.Sprintf(format, args...))
+}
+
+func (p *person) Show(_ context.Context, n manager1.Notification, replaces uint32) (uint32, error) {
+	if p.err != nil {
+		return 0, p.err
+	}
+	p.number++
+	p.note("show %s %d for %d", n.Kind, p.number, replaces)
+	return p.number, nil
+}
+
+func (p *person) Close(_ context.Context, number uint32) error {
+	p.note("close %d", number)
+	return nil
+}
+
+func (p *person) Pressed() <-chan notify.Press { return p.pressed }
+
+func (p *person) did(what string, id uint32) error {
+	p.note("%s %d", what, id)
+	return nil
+}
+
+func (p *person) Proceed(_ context.Context, id uint32) error { return p.did("proceed", id) }
+func (p *person) Cancel(_ context.Context, id uint32) error  { return p.did("cancel", id) }
+func (p *person) Confirm(_ context.Context, id uint32) error { return p.did("confirm", id) }
+
+// tell runs a Notifier in a bubble and hands it a script.
+func tell(t *testing.T, p *person, desktop bool, script func(n *notify.Notifier)) string {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		p.pressed = make(chan notify.Press)
+		var d notify.Desktop
+		if desktop {
+			d = p
+		}
+		n := notify.New(d, p, func(text string) { p.note("write %q", text) }, func(event string, err error) { p.note("log %s: %v", event, err) })
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			n.Run(ctx)
+			close(ended)
+		}()
+		script(n)
+		synctest.Wait()
+		stop()
+		<-ended
+	})
+	return strings.Join(p.trace, "\n")
+}
+
+func TestWhoIsTold(t *testing.T) {
+	t.Parallel()
+	settled := manager1.Notification{ID: 3, Kind: "settled", Summary: "It is\x1b[31m studio", Body: "now"}
+	grace := manager1.Notification{ID: 3, Kind: "grace", Summary: "compute", Urgency: "critical", Ends: []string{"session 3 of dev"}}
+	for name, c := range map[string]struct {
+		desktop bool
+		err     error
+		n       manager1.Notification
+		want    string
+	}{
+		"the desktop":                          {true, nil, settled, `show settled 1 for 0`},
+		"terminals without a session bus":      {false, nil, settled, `write "\r\nmoded: It is[31m studio\r\nnow\r\n"`},
+		"terminals without a service":          {true, notify.ErrNobody, settled, `write "\r\nmoded: It is[31m studio\r\nnow\r\n"`},
+		"terminals when the service is broken": {true, errors.New("broken"), settled, "log cannot show a notification: broken\nwrite \"\\r\\nmoded: It is[31m studio\\r\\nnow\\r\\n\""},
+		"both before programs close": {true, nil, grace, "show grace 1 for 0\n" +
+			`write "\r\n\amoded: compute\r\nThis ends:\r\n• session 3 of dev\r\nTo stop it: modectl cancel\r\n"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &person{err: c.err}
+			if got := tell(t, p, c.desktop, func(n *notify.Notifier) { n.Notify(c.n) }); got != c.want {
+				t.Errorf("\n got %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestALaterOneReplacesAndClosedTakesAway(t *testing.T) {
+	t.Parallel()
+	got := tell(t, new(person), true, func(n *notify.Notifier) {
+		for _, kind := range []string{"awaiting-confirm", "settled", "closed", "closed"} {
+			n.Notify(manager1.Notification{ID: 3, Kind: kind})
+		}
+		n.Notify(manager1.Notification{ID: 4, Kind: "settled"})
+	})
+	if want := "show awaiting-confirm 1 for 0\nshow settled 2 for 1\nclose 2\nshow settled 3 for 0"; got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+}
+
+func TestButtonsDoWhatTheySay(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]string{"proceed": "proceed 8", "cancel": "cancel 8", "confirm": "confirm 8", "default": ""} {
+		p := new(person)
+		got := tell(t, p, true, func(n *notify.Notifier) {
+			n.Notify(manager1.Notification{ID: 8, Kind: "awaiting-confirm"})
+			synctest.Wait()
+			p.trace = nil
+			p.pressed <- notify.Press{Number: 99, Key: key} // not ours
+			p.pressed <- notify.Press{Number: 1, Key: key}
+		})
+		if got != want {
+			t.Errorf("%s: %s", key, got)
+		}
+	}
+}
+
+func TestAFloodIsDropped(t *testing.T) {
+	t.Parallel()
+	p := new(person)
+	n := notify.New(p, p, func(string) {}, func(event string, err error) { p.note("log %s: %v", event, err) })
+	for range 100 { // nobody runs it: Notify must not block
+		n.Notify(manager1.Notification{})
+	}
+	if len(p.trace) != 84 {
+		t.Errorf("dropped %d", len(p.trace))
+	}
+}

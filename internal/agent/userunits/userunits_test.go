@@ -1,0 +1,209 @@
+package userunits_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/modectl/moded/internal/agent/userunits"
+	"github.com/modectl/moded/internal/bustest"
+)
+
+const (
+	systemd = "org.freedesktop.systemd1"
+	path    = dbus.ObjectPath("/org/freedesktop/systemd1")
+)
+
+// manager is a small service manager on a bus.
+type manager struct {
+	conn *dbus.Conn
+
+	mu         sync.Mutex
+	active     map[string]string
+	result     string // of jobs
+	jobs       int
+	subscribed bool
+}
+
+type row struct {
+	Name, Description, Load, Active, Sub, Following string
+	Path                                            dbus.ObjectPath
+	JobID                                           uint32
+	JobType                                         string
+	JobPath                                         dbus.ObjectPath
+}
+
+func (m *manager) Subscribe() *dbus.Error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.subscribed = true
+	return nil
+}
+
+func (m *manager) ListUnitsByNames(names []string) ([]row, *dbus.Error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	rows := make([]row, len(names))
+	for i, name := range names {
+		rows[i] = row{Name: name, Load: "not-found", Active: "inactive", Path: "/", JobPath: "/"}
+		if a, ok := m.active[name]; ok {
+			rows[i].Load, rows[i].Active = "loaded", a
+		}
+	}
+	return rows, nil
+}
+
+func (m *manager) GetUnitFileState(name string) (string, *dbus.Error) {
+	switch name {
+	case "enabled.service":
+		return "enabled", nil
+	case "static.service":
+		return "static", nil
+	default:
+		return "", dbus.NewError("org.freedesktop.DBus.Error.FileNotFound", nil)
+	}
+}
+
+func (m *manager) StartUnit(name, _ string) (dbus.ObjectPath, *dbus.Error) {
+	return m.job(name, "active")
+}
+
+func (m *manager) StopUnit(name, _ string) (dbus.ObjectPath, *dbus.Error) {
+	return m.job(name, "inactive")
+}
+
+// job is over before its name is answered, unless the result is "never".
+func (m *manager) job(name, to string) (dbus.ObjectPath, *dbus.Error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.active[name]; !ok {
+		return "", dbus.NewError("org.freedesktop.systemd1.NoSuchUnit", []any{"no " + name})
+	}
+	m.jobs++
+	job := path + "/job/" + dbus.ObjectPath(rune('0'+m.jobs))
+	if m.result == "never" {
+		return job, nil
+	}
+	if m.result == "done" {
+		m.active[name] = to
+	}
+	_ = m.conn.Emit(path, systemd+".Manager.JobRemoved", uint32(1), path+"/job/other", "other", "failed")
+	_ = m.conn.Emit(path, systemd+".Manager.JobRemoved", uint32(2), job, name, m.result)
+	return job, nil
+}
+
+func (m *manager) changed(unit dbus.ObjectPath) {
+	_ = m.conn.Emit(path+"/unit/"+unit, "org.freedesktop.DBus.Properties.PropertiesChanged", systemd+".Unit", map[string]dbus.Variant{}, []string{})
+}
+
+// serve starts a bus with a manager, and connects to it.
+func serve(t *testing.T, watch ...string) (*manager, *userunits.Manager) {
+	t.Helper()
+	bus := bustest.Start(t, bustest.WithName(systemd))
+	fake := &manager{conn: bus.Connect(t), active: map[string]string{"a.service": "active", "b.socket": "inactive"}, result: "done"}
+	if err := fake.conn.Export(fake, path, systemd+".Manager"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fake.conn.RequestName(systemd, dbus.NameFlagDoNotQueue); err != nil {
+		t.Fatal(err)
+	}
+	m, err := userunits.ConnectBus(t.Context(), bus.Address, watch...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close() })
+	return fake, m
+}
+
+func TestJobsAreAwaitedAndStatesRead(t *testing.T) {
+	t.Parallel()
+	_, m := serve(t)
+	if err := m.Stop(t.Context(), "a.service"); err != nil {
+		t.Error(err)
+	}
+	if err := m.Start(t.Context(), "b.socket"); err != nil {
+		t.Error(err)
+	}
+	states, err := m.States(t.Context(), "a.service", "b.socket", "c.service")
+	want := map[string]userunits.State{
+		"a.service": {Load: "loaded", Active: "inactive"}, "b.socket": {Load: "loaded", Active: "active"}, "c.service": {Load: "not-found", Active: "inactive"},
+	}
+	for unit, s := range want {
+		if states[unit] != s {
+			t.Errorf("%s is %+v, want %+v (%v)", unit, states[unit], s, err)
+		}
+	}
+	if states["c.service"].Exists() || !states["b.socket"].Running() || states["a.service"].Running() {
+		t.Errorf("%+v", states)
+	}
+}
+
+func TestJobsThatFailSaySo(t *testing.T) {
+	t.Parallel()
+	fake, m := serve(t)
+	fake.result = "timeout"
+	err := m.Stop(t.Context(), "a.service", "none.service")
+	for _, want := range []string{"cannot stop a.service: the job's result is timeout", "cannot stop none.service"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+func TestAJobThatNeverEndsEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	fake, m := serve(t)
+	fake.result = "never"
+	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer stop()
+	if err := m.Start(ctx, "b.socket"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestOnlyWatchedUnitsWake(t *testing.T) {
+	t.Parallel()
+	fake, m := serve(t, "a.service")
+	if fake.mu.Lock(); !fake.subscribed {
+		t.Error("the manager was not asked to tell")
+	}
+	fake.mu.Unlock()
+	fake.changed("b_2esocket")
+	fake.changed("a_2eservice")
+	select {
+	case <-m.Changed():
+	case <-time.After(10 * time.Second):
+		t.Fatal("not told")
+	}
+	select {
+	case <-m.Changed():
+		t.Error("told twice of one change")
+	default:
+	}
+}
+
+func TestEnabled(t *testing.T) {
+	t.Parallel()
+	_, m := serve(t)
+	for unit, want := range map[string]bool{"enabled.service": true, "static.service": false, "none.service": false} {
+		if got, err := m.Enabled(t.Context(), unit); got != want || err != nil {
+			t.Errorf("%s: %v, %v", unit, got, err)
+		}
+	}
+}
+
+func TestDoneWhenTheManagerIsGone(t *testing.T) {
+	t.Parallel()
+	_, m := serve(t)
+	_ = m.Close()
+	select {
+	case <-m.Done():
+	case <-time.After(10 * time.Second):
+		t.Error("not told")
+	}
+}
