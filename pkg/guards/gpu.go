@@ -45,7 +45,7 @@ func newGPU(v fsm.Value) (Guard, error) {
 }
 
 // Needs implements Guard.
-func (g gpu) Needs() Needs { return Needs{GPU: true, Usage: true, Window: g.window} }
+func (g gpu) Needs() Needs { return Needs{GPU: true, Usage: true, NVML: true, Window: g.window} }
 
 // sight is what is found in the way, worst first.
 type sight struct {

@@ -46,9 +46,10 @@ type Needs struct {
 	Sessions bool
 	GPU      bool
 	// Usage asks for how busy each GPU is, at the price of two looks 200 ms
-	// apart and, for NVIDIA, of a call into the driver's library, over the
-	// last Window.
+	// apart; NVML to ask NVIDIA's library too, over the last Window, which may
+	// take ten seconds and is for decisions only.
 	Usage  bool
+	NVML   bool
 	Window time.Duration
 	// Processes are names of programs, as comm or as the executable's base
 	// name; Units names of units.
@@ -65,6 +66,7 @@ func (n Needs) Union(m Needs) Needs {
 		Sessions:  n.Sessions || m.Sessions,
 		GPU:       n.GPU || m.GPU,
 		Usage:     n.Usage || m.Usage,
+		NVML:      n.NVML || m.NVML,
 		Window:    max(n.Window, m.Window),
 		Processes: merge(n.Processes, m.Processes),
 		Units:     merge(n.Units, m.Units),
@@ -76,7 +78,8 @@ func (n Needs) Covers(m Needs) bool {
 	implied := func(have, want bool) bool { return have || !want }
 	return implied(n.Load, m.Load) && implied(n.Memory, m.Memory) &&
 		implied(n.Audio, m.Audio) && implied(n.Sessions, m.Sessions) &&
-		implied(n.GPU, m.GPU) && implied(n.Usage, m.Usage) && n.Window >= m.Window &&
+		implied(n.GPU, m.GPU) && implied(n.Usage, m.Usage) &&
+		implied(n.NVML, m.NVML) && n.Window >= m.Window &&
 		subset(m.Processes, n.Processes) && subset(m.Units, n.Units)
 }
 

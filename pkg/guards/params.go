@@ -53,6 +53,9 @@ func (p *params) done() error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.raw)) {
 		if !slices.Contains(p.known, name) {
+			if len(p.known) == 0 {
+				return &ParamError{name, errors.New("not known: this kind takes none")}
+			}
 			return &ParamError{name, fmt.Errorf("not known: one of %s", strings.Join(p.known, ", "))}
 		}
 	}

@@ -105,7 +105,7 @@ func TestCheck(t *testing.T) {
 		params       fsm.Value
 		param, words string
 	}{
-		"a kind that is not known lists those that are": {"lod", "", "", "audio, gpu, load, memory, process, unit"},
+		"a kind that is not known lists those that are":  {"lod", "", "", "audio, gpu, load, memory, process, unit"},
 		"a parameter that is not known lists the others": {"load", `{"windw":"5m"}`, "windw", "window, max-per-cpu, psi"},
 		"a duration must be one that the kernel keeps":   {"load", `{"window":"2m"}`, "window", "1m0s"},
 		"a duration is text":                             {"load", `{"window":5}`, "window", `"10s"`},
