@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/modectl/moded/internal/probe"
+	"github.com/modectl/moded/internal/probe/look"
+)
+
+// shell is a child that runs a script instead of the library.
+func shell(script string, deadline time.Duration) *child {
+	return &child{argv: []string{"/bin/sh", "-c", script, "sh"}, deadline: deadline}
+}
+
+func TestWhateverTheLibraryDoesIsSaid(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ script, want string }{
+		"it is not there":        {`echo '{"problem":"libnvidia-ml.so.1 not found","absent":true}'`, ""},
+		"it lacks a symbol":      {`echo "x: symbol lookup error: x: undefined symbol: nvmlFoo" >&2; exit 127`, "lacks a function"},
+		"it crashes":             {`kill -SEGV $$`, "the call broke"},
+		"it hangs":               {`exec sleep 60`, "no answer within"},
+		"it hangs with children": {`sleep 60; true`, "no answer within"},
+		"it talks for ever":      {`exec yes`, "the call broke"},
+		"it talks nonsense":      {`echo hello`, "cannot understand"},
+		"it speaks of news":      {`echo '{"news":1}'`, "cannot understand"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := shell(c.script, 500*time.Millisecond).ask(context.Background(), time.Second, nil)
+			if c.want == "" {
+				if err != nil || !r.Absent {
+					t.Errorf("got %+v, %v", r, err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestOneCallAtATime(t *testing.T) {
+	t.Parallel()
+	c := shell(`echo '{}'`, time.Second)
+	c.stuck.Store(true)
+	if _, err := c.ask(context.Background(), time.Second, nil); err == nil || !strings.Contains(err.Error(), "has not come back") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// build makes the real binary, linked as it is shipped.
+func build(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "moded-probe")
+	cmd := exec.Command("go", "build", "-ldflags=-extldflags=-Wl,-z,lazy", "-o", bin, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1", "CGO_CFLAGS=-O2 -g -Wno-deprecated-declarations")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("cannot build: %v\n%s", err, out)
+	}
+	return bin
+}
+
+func TestTheBinary(t *testing.T) {
+	t.Parallel()
+	bin := build(t)
+
+	t.Run("nvml ends well without a library", func(t *testing.T) {
+		out, err := exec.Command(bin, "nvml").Output()
+		var r look.Report
+		if err != nil || json.Unmarshal(out, &r) != nil || (r.Problem == "" && len(r.Devices) == 0) {
+			t.Errorf("it said %q, %v", out, err)
+		}
+	})
+	t.Run("it starts without its own binding order", func(t *testing.T) {
+		out, err := exec.Command(bin, "--version").CombinedOutput()
+		if err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
+	t.Run("it answers on a socket, and goes", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "s")
+		cmd := exec.Command(bin, "--listen", path, "--idle=300ms")
+		cmd.Stderr = os.Stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		var a probe.Answer
+		err := context.Canceled
+		for err != nil && ctx.Err() == nil {
+			a, err = probe.NewClient(path, "test").Ask(ctx, probe.Question{Load: true, Memory: true, Processes: []string{"moded-probe"}, GPUs: true, Usage: true, NVML: true, Patient: true})
+		}
+		if err != nil || !a.Load.Known() || !a.Memory.Known() || a.Memory.Available == 0 || a.GPUs == nil || len(a.Process.List) == 0 {
+			t.Errorf("got %+v, %v", a, err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("without a socket it says what to do", func(t *testing.T) {
+		out, err := exec.Command(bin).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "moded-probe.socket") {
+			t.Errorf("it said %q, %v", out, err)
+		}
+	})
+}

@@ -1,0 +1,112 @@
+// Command moded-probe is the eyes of moded: it answers questions about the
+// machine on a socket that PID 1 holds, and ends when nobody has asked for a
+// while. See package probe for the language and package look for what is seen.
+//
+//	moded-probe                      answer on the socket of moded-probe.socket
+//	moded-probe --listen PATH        answer on a socket of its own
+//	moded-probe look                 print once all that can be seen, as JSON
+//	moded-probe nvml [PCI ADDRESS…]  ask NVIDIA's library; the probe's own child
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/activation"
+
+	"github.com/modectl/moded/internal/probe"
+	"github.com/modectl/moded/internal/probe/look"
+	"github.com/modectl/moded/internal/probe/nvml"
+	"github.com/modectl/moded/internal/version"
+)
+
+const (
+	// nvmlDeadline is how long NVIDIA's library may take.
+	nvmlDeadline = 10 * time.Second
+	// patience bounds one question as a whole: the library, and the looks
+	// before it.
+	patience = nvmlDeadline + 5*time.Second
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "moded-probe:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("moded-probe", flag.ExitOnError)
+	listen := fs.String("listen", "", "make a socket at `PATH` instead of taking PID 1's")
+	idle := fs.Duration("idle", 5*time.Second, "end after `TIME` without a question")
+	window := fs.Duration("window", 10*time.Second, "over which `TIME` nvml counts the use by processes")
+	show := fs.Bool("version", false, "print the version and exit")
+	_ = fs.Parse(args)
+	switch {
+	case *show:
+		fmt.Println(version.Version)
+		return nil
+	case fs.Arg(0) == "nvml":
+		return print(nvml.Read(nvml.Open(), *window, fs.Args()[1:]))
+	case fs.Arg(0) == "look":
+		return print(machine().Look(ctx, probe.Question{
+			Load: true, Memory: true, Audio: true, GPUs: true, Usage: true, NVML: true,
+			Window: *window, Processes: fs.Args()[1:], Patient: true,
+		}))
+	case fs.NArg() > 0:
+		return fmt.Errorf("unknown command %q", fs.Arg(0))
+	}
+	return serve(ctx, *listen, *idle)
+}
+
+// machine is this one, with NVML in a child.
+func machine() *look.Machine {
+	m := look.New()
+	m.NVML = (&child{argv: []string{"/proc/self/exe"}, deadline: nvmlDeadline}).ask
+	return m
+}
+
+func serve(ctx context.Context, listen string, idle time.Duration) error {
+	l, err := listener(listen)
+	if err != nil {
+		return err
+	}
+	s := &probe.Server{
+		Looker: machine(), Version: version.Version, Idle: idle, Patience: patience, Allow: probe.SameUser,
+		Problem: func(err error) { fmt.Fprintln(os.Stderr, "moded-probe:", err) },
+	}
+	return s.Serve(ctx, l)
+}
+
+func listener(path string) (net.Listener, error) {
+	if path != "" {
+		l, err := net.Listen("unix", path)
+		if err != nil {
+			return nil, fmt.Errorf("cannot listen: %w", err)
+		}
+		return l, nil
+	}
+	list, err := activation.Listeners()
+	if err != nil {
+		return nil, fmt.Errorf("cannot take the socket of PID 1: %w", err)
+	}
+	if len(list) != 1 || list[0] == nil {
+		return nil, errors.New("no socket from PID 1: start moded-probe.socket, or say --listen PATH")
+	}
+	return list[0], nil
+}
+
+func print[T any](v T) error {
+	return json.NewEncoder(os.Stdout).Encode(v)
+}
