@@ -36,6 +36,19 @@ const startTimeout = 30 * time.Second
 //go:embed system.conf
 var stock string
 
+// Users that the bus and polkitd know, and this machine need not: people, whose
+// uids are not the system's. They are there when the test runs as root.
+const (
+	Alice  uint32 = 47001
+	Bob    uint32 = 47002
+	Nobody uint32 = 65534
+)
+
+// people are their lines in the passwd of the daemons.
+const people = `alice:x:47001:65534::/nonexistent:/bin/false
+bob:x:47002:65534::/nonexistent:/bin/false
+`
+
 // Bus is a private bus.
 type Bus struct {
 	// Address is what a client dials.
@@ -63,25 +76,23 @@ func WithName(name string) Option {
 }
 
 // Start starts a bus that lasts until the test and its subtests are over.
-func Start(t testing.TB, options ...Option) *Bus {
-	t.Helper()
+func Start(tb testing.TB, options ...Option) *Bus {
+	tb.Helper()
 	var c config
 	for _, o := range options {
 		o(&c)
 	}
-	b := &Bus{dir: publicDir(t)}
+	b := &Bus{dir: publicDir(tb)}
 	b.socket = filepath.Join(b.dir, "bus")
 	conf := filepath.Join(b.dir, "bus.conf")
-	write(t, conf, b.configuration(t, c))
-	// #nosec G204 -- the arguments are ours
-	cmd := exec.Command("dbus-daemon", "--config-file="+conf, "--nofork", "--nopidfile", "--print-address=1")
-	b.Address = firstLine(t, cmd)
+	write(tb, conf, b.configuration(tb, c))
+	b.Address = firstLine(tb, b.privately(tb, nil, "dbus-daemon", "--config-file="+conf, "--nofork", "--nopidfile", "--print-address=1"))
 	return b
 }
 
 // configuration is the stock policy with a socket, and the other policies.
-func (b *Bus) configuration(t testing.TB, c config) string {
-	t.Helper()
+func (b *Bus) configuration(tb testing.TB, c config) string {
+	tb.Helper()
 	parts := []string{ourPolicy()}
 	if os.Geteuid() == 0 {
 		if raw, err := os.ReadFile(polkitBusPolicy); err == nil {
@@ -107,37 +118,37 @@ func inner(doc string) string {
 }
 
 // publicDir is a directory that other users can enter: t.TempDir is not.
-func publicDir(t testing.TB) string {
-	t.Helper()
+func publicDir(tb testing.TB) string {
+	tb.Helper()
 	dir, err := os.MkdirTemp("", "bustest")
 	if err != nil {
-		t.Fatalf("cannot make a directory: %v", err)
+		tb.Fatalf("cannot make a directory: %v", err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	tb.Cleanup(func() { _ = os.RemoveAll(dir) })
 	// #nosec G302 -- other users of the test's bus must reach its socket
 	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatalf("cannot open the directory: %v", err)
+		tb.Fatalf("cannot open the directory: %v", err)
 	}
 	return dir
 }
 
-func write(t testing.TB, path, text string) {
-	t.Helper()
+func write(tb testing.TB, path, text string) {
+	tb.Helper()
 	// #nosec G306 -- daemons of other users read it
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatalf("cannot write %s: %v", path, err)
+		tb.Fatalf("cannot write %s: %v", path, err)
 	}
 }
 
 // firstLine starts a daemon, which is killed when the test ends, and waits for
 // the first line of its output.
-func firstLine(t testing.TB, cmd *exec.Cmd) string {
-	t.Helper()
+func firstLine(tb testing.TB, cmd *exec.Cmd) string {
+	tb.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		t.Fatalf("cannot start %s: %v", cmd.Path, err)
+		tb.Fatalf("cannot start %s: %v", cmd.Path, err)
 	}
-	launch(t, cmd)
+	launch(tb, cmd)
 	got := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(out).ReadString('\n')
@@ -146,30 +157,30 @@ func firstLine(t testing.TB, cmd *exec.Cmd) string {
 	select {
 	case line := <-got:
 		if line == "" {
-			t.Fatalf("%s ended before it was up", cmd.Path)
+			tb.Fatalf("%s ended before it was up", cmd.Path)
 		}
 		return line
 	case <-time.After(startTimeout):
-		t.Fatalf("%s was not up after %v", cmd.Path, startTimeout)
+		tb.Fatalf("%s was not up after %v", cmd.Path, startTimeout)
 	}
 	return ""
 }
 
 // launch starts a daemon in a process group of its own and kills the group
 // when the test ends. What it says goes to the test's log if the test fails.
-func launch(t testing.TB, cmd *exec.Cmd) {
-	t.Helper()
+func launch(tb testing.TB, cmd *exec.Cmd) {
+	tb.Helper()
 	var said strings.Builder
 	cmd.Stderr = &said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("cannot start %s (make deps installs it): %v", cmd.Path, err)
+		tb.Fatalf("cannot start %s (make deps installs it): %v", cmd.Path, err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
-		if t.Failed() && said.Len() > 0 {
-			t.Logf("%s said:\n%s", filepath.Base(cmd.Path), said.String())
+		if tb.Failed() && said.Len() > 0 {
+			tb.Logf("%s said:\n%s", filepath.Base(cmd.Path), said.String())
 		}
 	})
 }

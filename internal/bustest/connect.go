@@ -15,23 +15,23 @@ import (
 
 // Connect connects as the user of the test. The connection is closed when the
 // test ends.
-func (b *Bus) Connect(t testing.TB, options ...dbus.ConnOption) *dbus.Conn {
-	t.Helper()
-	return b.ConnectAs(t, uint32(os.Geteuid()), options...)
+func (b *Bus) Connect(tb testing.TB, options ...dbus.ConnOption) *dbus.Conn {
+	tb.Helper()
+	return b.ConnectAs(tb, uint32(os.Geteuid()), options...)
 }
 
 // ConnectAs connects as another user, which needs root.
-func (b *Bus) ConnectAs(t testing.TB, uid uint32, options ...dbus.ConnOption) *dbus.Conn {
-	t.Helper()
+func (b *Bus) ConnectAs(tb testing.TB, uid uint32, options ...dbus.ConnOption) *dbus.Conn {
+	tb.Helper()
 	socket, err := b.DialAs(uid)
 	if err != nil {
-		t.Fatalf("cannot connect to the bus: %v", err)
+		tb.Fatalf("cannot connect to the bus: %v", err)
 	}
 	conn, err := finish(socket, uid, options)
 	if err != nil {
-		t.Fatalf("cannot connect to the bus as %d: %v", uid, err)
+		tb.Fatalf("cannot connect to the bus as %d: %v", uid, err)
 	}
-	t.Cleanup(func() { _ = conn.Close() })
+	tb.Cleanup(func() { _ = conn.Close() })
 	return conn
 }
 

@@ -34,84 +34,72 @@ var polkitdPaths = []string{"/usr/lib/polkit-1/polkitd", "/usr/libexec/polkitd",
 // RequireRoot fails a test that needs the real polkitd or a second user when
 // it does not run as root, unless MODED_TEST_NO_ROOT=1 says that this is known:
 // then it prints that the test is not run, and skips it.
-func RequireRoot(t testing.TB) {
-	t.Helper()
+func RequireRoot(tb testing.TB) {
+	tb.Helper()
 	if os.Geteuid() == 0 {
 		return
 	}
 	if os.Getenv(noRoot) == "1" {
-		_, _ = fmt.Fprintf(os.Stderr, "NOT RUN (needs root): %s\n", t.Name())
-		t.Skip("needs root")
+		_, _ = fmt.Fprintf(os.Stderr, "NOT RUN (needs root): %s\n", tb.Name())
+		tb.Skip("needs root")
 	}
-	t.Fatalf("%s needs root for the real polkitd and other users; run it as root, or set %s=1 to leave such tests out", t.Name(), noRoot)
+	tb.Fatalf("%s needs root for the real polkitd and other users; run it as root, or set %s=1 to leave such tests out", tb.Name(), noRoot)
 }
 
 // Polkit starts the real polkitd on the bus, with moded's actions and the
 // given rules (JavaScript, see polkit(8)) and nothing else of this machine's.
 // It returns when polkitd answers. It needs root: polkitd reads fixed paths,
 // so it gets a mount namespace of its own.
-func (b *Bus) Polkit(t testing.TB, rules string) *Polkitd {
-	t.Helper()
-	RequireRoot(t)
+func (b *Bus) Polkit(tb testing.TB, rules string) *Polkitd {
+	tb.Helper()
+	RequireRoot(tb)
 	actions, rulesDir := filepath.Join(b.dir, "actions"), filepath.Join(b.dir, "rules")
 	for _, dir := range []string{actions, rulesDir, filepath.Join(b.dir, "none")} {
 		// #nosec G301 -- polkitd drops to a user of its own
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			t.Fatalf("cannot prepare polkit: %v", err)
+			tb.Fatalf("cannot prepare polkit: %v", err)
 		}
 	}
 	own, err := os.ReadFile(polkitOwn)
 	if err != nil {
-		t.Fatalf("cannot prepare polkit (make deps installs it): %v", err)
+		tb.Fatalf("cannot prepare polkit (make deps installs it): %v", err)
 	}
-	write(t, filepath.Join(actions, "org.freedesktop.policykit.policy"), string(own))
-	write(t, filepath.Join(actions, "org.modectl.policy"), dbusxml.PolkitPolicy)
-	write(t, filepath.Join(rulesDir, "10-test.rules"), rules)
-	cmd := b.polkitCommand(t, actions, rulesDir)
-	up := b.owned(t, polkitName)
-	launch(t, cmd)
+	write(tb, filepath.Join(actions, "org.freedesktop.policykit.policy"), string(own))
+	write(tb, filepath.Join(actions, "org.modectl.policy"), dbusxml.PolkitPolicy)
+	write(tb, filepath.Join(rulesDir, "10-test.rules"), rules)
+	mounts := []mount{{actions, polkitActions}, {rulesDir, polkitAdmin}, {filepath.Join(b.dir, "none"), polkitVendor}}
+	cmd := b.privately(tb, mounts, polkitd(tb), "--no-debug")
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DBUS_SYSTEM_BUS_ADDRESS=" + b.Address}
+	up := b.owned(tb, polkitName)
+	launch(tb, cmd)
 	select {
 	case <-up:
 	case <-time.After(startTimeout):
-		t.Fatalf("polkitd was not up after %v", startTimeout)
+		tb.Fatalf("polkitd was not up after %v", startTimeout)
 	}
 	return &Polkitd{cmd: cmd}
 }
 
-func (b *Bus) polkitCommand(t testing.TB, actions, rules string) *exec.Cmd {
-	t.Helper()
-	const script = `set -e
-mount --bind "$1" ` + polkitActions + `
-mount --bind "$2" ` + polkitAdmin + `
-mount --bind "$3" ` + polkitVendor + `
-exec "$4" --no-debug`
-	// #nosec G204 -- the arguments are ours
-	cmd := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh",
-		actions, rules, filepath.Join(b.dir, "none"), polkitd(t))
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DBUS_SYSTEM_BUS_ADDRESS=" + b.Address}
-	return cmd
-}
-
-func polkitd(t testing.TB) string {
-	t.Helper()
+func polkitd(tb testing.TB) string {
+	tb.Helper()
 	for _, p := range polkitdPaths {
 		if _, err := os.Stat(p); err == nil {
 			return p
 		}
 	}
-	t.Fatal("there is no polkitd here (make deps installs it)")
+	tb.Fatal("there is no polkitd here (make deps installs it)")
 	return ""
 }
 
 // owned is closed once the name has an owner.
-func (b *Bus) owned(t testing.TB, name string) <-chan struct{} {
-	t.Helper()
-	conn := b.Connect(t)
+func (b *Bus) owned(tb testing.TB, name string) <-chan struct{} {
+	tb.Helper()
+	conn := b.Connect(tb)
 	signals := make(chan *dbus.Signal, 16)
 	conn.Signal(signals)
 	if err := conn.AddMatchSignal(dbus.WithMatchInterface("org.freedesktop.DBus"),
 		dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, name)); err != nil {
-		t.Fatalf("cannot watch %s: %v", name, err)
+		tb.Fatalf("cannot watch %s: %v", name, err)
 	}
 	up := make(chan struct{})
 	go func() {

@@ -165,6 +165,7 @@ func TestWithoutPolkitEverybodyIsDenied(t *testing.T) {
 
 // hang is a polkit that waits for a person until the test is over.
 func hang(t *testing.T) func(*dbus.Message) (any, *dbus.Error) {
+	t.Helper()
 	return func(*dbus.Message) (any, *dbus.Error) {
 		<-t.Context().Done()
 		return answer{OK: true, Details: map[string]string{}}, nil

@@ -117,6 +117,11 @@ type Progress struct {
 	Deadline time.Time
 	// Note is what the current step waits for.
 	Note string
+	// Trigger and Started are the transition's; Ends are the sessions that it
+	// ends or has ended.
+	Trigger string
+	Started time.Time
+	Ends    []Session
 }
 
 // History keeps finished transitions and gives out ids. Ids rise over reboots.

@@ -39,7 +39,8 @@ func (e *Engine) progressLocked() *Progress {
 	}
 	r, t := e.run, e.run.transition
 	p := &Progress{ID: t.ID, From: t.From, To: t.To, Event: t.Event, Phase: r.phase, Reason: t.Reason, UID: t.UID,
-		NoReturn: r.plan.NoReturn, Deadline: r.deadline, Note: r.note, Of: len(r.plan.Steps)}
+		NoReturn: r.plan.NoReturn, Deadline: r.deadline, Note: r.note, Of: len(r.plan.Steps),
+		Trigger: t.Trigger, Started: t.Started, Ends: r.plan.Ends}
 	if e.doc.Open != nil {
 		p.stepOf(e.doc.Open.Transition.Steps, r.step)
 	}
@@ -53,7 +54,7 @@ func (e *Engine) stuckLocked() *Progress {
 	}
 	t := open.Transition
 	p := &Progress{ID: t.ID, From: t.From, To: t.To, Event: t.Event, Phase: StuckPhase, Reason: t.Reason,
-		UID: t.UID, NoReturn: open.NoReturn}
+		UID: t.UID, NoReturn: open.NoReturn, Trigger: t.Trigger, Started: t.Started, Ends: open.Ends, Note: open.StuckAt}
 	p.stepOf(t.Steps, -1)
 	return p
 }
@@ -61,7 +62,7 @@ func (e *Engine) stuckLocked() *Progress {
 func (p *Progress) stepOf(steps []Step, index int) {
 	p.Of = len(steps)
 	if index >= 0 && index < len(steps) {
-		p.Step, p.Index = steps[index].Summary, index
+		p.Step, p.Index = steps[index].Name(), index
 	}
 	p.Past = p.NoReturn >= 0 && p.NoReturn < len(steps) && steps[p.NoReturn].Status != Pending
 }

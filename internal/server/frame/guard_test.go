@@ -46,8 +46,8 @@ func (a *answers) Send(m *dbus.Message, _ chan *dbus.Call) *dbus.Call {
 type fields = map[dbus.HeaderField]any
 
 // message encodes a message; the serial, which godbus keeps to itself, is 7.
-func message(t testing.TB, kind dbus.Type, flags dbus.Flags, f fields, body ...any) []byte {
-	t.Helper()
+func message(tb testing.TB, kind dbus.Type, flags dbus.Flags, f fields, body ...any) []byte {
+	tb.Helper()
 	m := dbus.Message{Type: kind, Flags: flags, Headers: map[dbus.HeaderField]dbus.Variant{}, Body: body}
 	for k, v := range f {
 		m.Headers[k] = dbus.MakeVariant(v)
@@ -57,7 +57,7 @@ func message(t testing.TB, kind dbus.Type, flags dbus.Flags, f fields, body ...a
 	}
 	var out bytes.Buffer
 	if err := m.EncodeTo(&out, binary.LittleEndian); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	raw := out.Bytes()
 	raw[8] = 7

@@ -1,0 +1,306 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/modectl/moded/dbus/manager1"
+	"github.com/modectl/moded/internal/bustest"
+	"github.com/modectl/moded/internal/server"
+	"github.com/modectl/moded/pkg/facts"
+	"github.com/modectl/moded/pkg/fsm"
+)
+
+// agent is a user's agent that a test looks into.
+type agent struct {
+	conn    *dbus.Conn
+	applied chan manager1.Dict
+	notes   chan manager1.Dict
+	mu      sync.Mutex
+	have    manager1.Dict
+	fail    *dbus.Error
+}
+
+func (a *agent) Apply(_ string, want manager1.Dict) (bool, string, *dbus.Error) {
+	a.applied <- want
+	return true, "fine\x1b", a.fail
+}
+
+func (a *agent) Capture(string) (manager1.Dict, *dbus.Error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.have, a.fail
+}
+
+func (a *agent) Notify(n manager1.Dict) *dbus.Error {
+	a.notes <- n
+	return nil
+}
+
+func newAgent(t *testing.T, conn *dbus.Conn) *agent {
+	t.Helper()
+	a := &agent{conn: conn, applied: make(chan manager1.Dict, 64), notes: make(chan manager1.Dict, 64)}
+	if err := conn.Export(a, manager1.AgentPath, manager1.AgentInterface); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func agentsCall(conn *dbus.Conn, member string, args ...any) error {
+	err := conn.Object(manager1.BusName, manager1.Path).Call(manager1.AgentsInterface+"."+member, 0, args...).Err
+	var e dbus.Error
+	if errors.As(err, &e) {
+		return &manager1.Error{Name: e.Name, Message: e.Error()}
+	}
+	return err
+}
+
+func register(t *testing.T, conn *dbus.Conn, protocol uint32) error {
+	t.Helper()
+	return agentsCall(conn, "RegisterAgent", manager1.Agent{Version: "1", Protocol: protocol, Notifies: true, Kinds: []string{"audio"}}.ToMap())
+}
+
+func audioReport(conn *dbus.Conn, s manager1.AudioSummary, nodes ...manager1.AudioNode) error {
+	return agentsCall(conn, "ReportAudio", s.ToMap(), manager1.EncodeList(nodes))
+}
+
+// users lists whose agents are registered, once there are n of them.
+func (r *rig) users(n int) []uint32 {
+	r.t.Helper()
+	for limit := time.Now().Add(10 * time.Second); ; {
+		got := r.server.Agents().Registered()
+		if len(got) == n || time.Now().After(limit) {
+			return got
+		}
+		if _, err := r.client().Properties(context.Background()); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+var realtime = fsm.Value(`{"quantum":64,"rate":48000,"state":"realtime"}`)
+
+func TestStandingOrdersReachEveryAgent(t *testing.T) {
+	t.Parallel()
+	bustest.RequireRoot(t)
+	r := newRig(t, nil)
+	agents := r.server.Agents()
+	agents.Order("audio", realtime)
+	a, b := newAgent(t, r.conn(alice)), newAgent(t, r.conn(bob))
+	for _, g := range []*agent{a, b} {
+		if err := register(t, g.conn, 1); err != nil {
+			t.Fatal(err)
+		}
+		got := <-g.applied
+		var order manager1.AudioOrder
+		order.FromMap(got)
+		if order != (manager1.AudioOrder{State: "realtime", Quantum: 64, Rate: 48000}) || len(got) != 3 {
+			t.Errorf("ordered %v", got)
+		}
+	}
+	if got := agents.Registered(); !slices.Equal(got, []uint32{alice, bob}) {
+		t.Errorf("registered %v", got)
+	}
+	agents.Order("audio", `{"state":"off"}`)
+	for _, g := range []*agent{a, b} {
+		if got := <-g.applied; got["state"].Value() != "off" {
+			t.Errorf("ordered %v", got)
+		}
+	}
+	if agents.Standing("audio") != `{"state":"off"}` {
+		t.Errorf("standing %s", agents.Standing("audio"))
+	}
+	agents.Order("audio", "")
+	if agents.Standing("audio") != "" {
+		t.Error("the order was not lifted")
+	}
+}
+
+func TestAUserHasOneAgentTheLast(t *testing.T) {
+	t.Parallel()
+	bustest.RequireRoot(t)
+	r := newRig(t, nil)
+	first, last := newAgent(t, r.conn(alice)), newAgent(t, r.conn(alice))
+	for _, g := range []*agent{first, last} {
+		if err := register(t, g.conn, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantError(t, audioReport(first.conn, manager1.AudioSummary{}), manager1.ErrNotFound)
+	if err := audioReport(last.conn, manager1.AudioSummary{PipeWire: "inactive"}); err != nil {
+		t.Error(err)
+	}
+	_ = first.conn.Close() // no longer anybody's agent
+	settled, detail, err := r.server.Agents().Apply(t.Context(), alice, "audio", realtime)
+	if err != nil || !settled || detail != "fine" {
+		t.Errorf("got %v %q, %v", settled, detail, err)
+	}
+	_ = last.conn.Close()
+	if got := r.users(0); len(got) > 0 {
+		t.Errorf("still there: %v", got)
+	}
+	if _, _, err := r.server.Agents().Apply(t.Context(), alice, "audio", realtime); err == nil {
+		t.Error("somebody answered")
+	}
+}
+
+func TestAgentsThatAreNotWanted(t *testing.T) {
+	t.Parallel()
+	bustest.RequireRoot(t)
+	r := newRig(t, nil)
+	wantError(t, register(t, r.conn(nobody), 1), manager1.ErrNotSupported)
+	wantError(t, register(t, r.conn(1), 1), manager1.ErrNotSupported)
+	wantError(t, register(t, r.conn(alice), 2), manager1.ErrNotSupported)
+	wantError(t, audioReport(r.conn(alice), manager1.AudioSummary{}), manager1.ErrNotFound)
+	if got := r.server.Agents().Registered(); len(got) > 0 {
+		t.Errorf("registered %v", got)
+	}
+}
+
+func TestReportsBecomeFacts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	conn := r.bus.Connect(t)
+	if err := register(t, conn, 1); err != nil {
+		t.Fatal(err)
+	}
+	only := func() facts.AudioUser {
+		t.Helper()
+		users := r.server.Agents().Audio()
+		if len(users) != 1 {
+			t.Fatalf("users %+v", users)
+		}
+		return users[0]
+	}
+	if u := only(); u.Known() {
+		t.Errorf("nothing was reported: %+v", u)
+	}
+	nodes := []manager1.AudioNode{{Kind: "jack", State: "running", Client: "REAPER\x1b", Comm: "reaper", PID: 4},
+		{Kind: "capture", State: "running"}, {Kind: "playback", State: "idle"}, {Kind: "playback", State: "running", Class: "recording"}}
+	if err := audioReport(conn, manager1.AudioSummary{PipeWire: "active", Running: 5, Forced: true, Quantum: 64, Rate: 48000}, nodes...); err != nil {
+		t.Fatal(err)
+	}
+	u := only()
+	if !u.Known() || !u.Running || u.Production != 1 || u.Recording != 2 || u.Media != 2 || len(u.Nodes) != 3 || u.Quantum != 64 {
+		t.Errorf("facts %+v", u)
+	}
+	if n := u.Nodes[0]; n.Client != "REAPER" || n.API != "jack" || n.Class != "production" || n.PID != 4 {
+		t.Errorf("node %+v", n)
+	}
+	wantError(t, audioReport(conn, manager1.AudioSummary{}, make([]manager1.AudioNode, 65)...), manager1.ErrInvalidArgument)
+	if err := audioReport(conn, manager1.AudioSummary{PipeWire: "active"}, make([]manager1.AudioNode, 64)...); err != nil {
+		t.Errorf("64 nodes: %v", err)
+	}
+	for state, known := range map[string]bool{"inactive": true, "failed": true, "unknown": false, "": false} {
+		if err := audioReport(conn, manager1.AudioSummary{PipeWire: state}); err != nil {
+			t.Fatal(err)
+		}
+		if u := only(); u.Known() != known || u.Running {
+			t.Errorf("%q: %+v", state, u)
+		}
+	}
+}
+
+func TestAnAgentWhosePipeWireComesBackIsToldAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	a := newAgent(t, r.bus.Connect(t))
+	if err := register(t, a.conn, 1); err != nil {
+		t.Fatal(err)
+	}
+	r.server.Agents().Order("audio", realtime)
+	<-a.applied
+	for told := false; !told; {
+		for _, state := range []string{"inactive", "active"} {
+			if err := audioReport(a.conn, manager1.AudioSummary{PipeWire: state, Standing: "realtime"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		select {
+		case <-a.applied: // once a second at most
+			told = true
+		default:
+		}
+	}
+}
+
+func TestWhatAnAgentSaysIsReadWithCare(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	a := newAgent(t, r.bus.Connect(t))
+	a.have = manager1.Dict{"state": dbus.MakeVariant("on\x1b[2J"), "quantum": dbus.MakeVariant(uint32(64)), "units": dbus.MakeVariant([]string{"a", "b"}),
+		"odd": dbus.MakeVariant([]dbus.Variant{dbus.MakeVariant("x")}), "rows": dbus.MakeVariant([]manager1.Dict{{"comm": dbus.MakeVariant("vi"), "rows": dbus.MakeVariant([]manager1.Dict{{}})}})}
+	if err := register(t, a.conn, 1); err != nil {
+		t.Fatal(err)
+	}
+	uid := r.server.Agents().Registered()[0]
+	got, err := r.server.Agents().Capture(t.Context(), uid, "audio")
+	want := fsm.Value(`{"quantum":64,"rows":[{"comm":"vi"}],"state":"on[2J","units":["a","b"]}`)
+	if err != nil || got != want {
+		t.Errorf("got %s, %v", got, err)
+	}
+	a.fail = dbus.NewError("org.x", []any{"no\x1b way"})
+	if _, err := r.server.Agents().Capture(t.Context(), uid, "audio"); err == nil || err.Error() != "the agent says: no way" {
+		t.Errorf("got %v", err)
+	}
+	if _, _, err := r.server.Agents().Apply(t.Context(), uid, "audio", `{"x":[1]}`); err == nil {
+		t.Error("an order that cannot be written was sent")
+	}
+}
+
+func TestNoticesGoToThoseWhomTheyConcern(t *testing.T) {
+	t.Parallel()
+	bustest.RequireRoot(t)
+	r := newRig(t, nil)
+	a, b := newAgent(t, r.conn(alice)), newAgent(t, r.conn(bob))
+	for _, g := range []*agent{a, b} {
+		if err := register(t, g.conn, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deadline := time.UnixMicro(1e15)
+	agents := r.server.Agents()
+	agents.Notify(fsm.Notice{Kind: "grace", ID: 4, From: "desktop", To: "compute", Deadline: deadline, Ends: []fsm.Session{session(alice, "user"), session(120, "greeter")}})
+	var n manager1.Notification
+	n.FromMap(<-a.notes)
+	if n.ID != 4 || n.Kind != "grace" || n.Urgency != "critical" || !n.Deadline.Equal(deadline) || !slices.Equal(n.Ends, []string{"session 47001 of user47001"}) {
+		t.Errorf("note %+v", n)
+	}
+	agents.Notify(fsm.Notice{Kind: "cancelled", ID: 4, To: "compute"})
+	for _, g := range []*agent{a, b} {
+		var n manager1.Notification
+		if n.FromMap(<-g.notes); n.Kind != "cancelled" {
+			t.Errorf("note %+v", n)
+		}
+	}
+	agents.Notify(fsm.Notice{Kind: "something new"})
+	if len(a.notes)+len(b.notes) > 0 {
+		t.Error("more than that was told")
+	}
+}
+
+func TestAnAgentThatHangsIsGivenUp(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(_ *engine, cfg *server.Config) {
+		cfg.AudioServers = func(context.Context) ([]uint32, error) { return []uint32{5}, nil }
+	})
+	a := newAgent(t, r.bus.Connect(t))
+	a.applied = make(chan manager1.Dict) // nobody takes it
+	if err := register(t, a.conn, 1); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	_, _, err := r.server.Agents().Apply(t.Context(), r.server.Agents().Registered()[0], "audio", realtime)
+	if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took < 5*time.Second || took > 8*time.Second {
+		t.Errorf("got %v after %v", err, took)
+	}
+	if got, err := r.server.Agents().AudioServers(t.Context()); err != nil || !slices.Equal(got, []uint32{5}) {
+		t.Errorf("servers %v, %v", got, err)
+	}
+}

@@ -1,0 +1,62 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/modectl/moded/dbus/manager1"
+	"github.com/modectl/moded/pkg/fsm"
+)
+
+// Notify implements fsm.Notifier: it tells the agents of the people whose
+// sessions end, or all agents when none does. It does not block; an agent that
+// does not listen misses it.
+func (a *Agents) Notify(n fsm.Notice) {
+	note := notification(n)
+	if note.Kind == "" {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, g := range a.byUID {
+		if !g.info.Notifies || !concerns(n, g.uid) {
+			continue
+		}
+		a.server.background(func() { a.notify(a.server.ctx, g.unique, note) })
+	}
+}
+
+func (a *Agents) notify(ctx context.Context, unique string, note manager1.Notification) {
+	ctx, cancel := context.WithTimeout(ctx, agentTimeout)
+	defer cancel()
+	// Nobody waits for people to read.
+	_ = a.server.conn.Object(unique, manager1.AgentPath).
+		CallWithContext(ctx, manager1.AgentInterface+"."+manager1.MethodNotify, 0, note.ToMap()).Err
+}
+
+func concerns(n fsm.Notice, uid uint32) bool {
+	people := slices.DeleteFunc(slices.Clone(n.Ends), func(s fsm.Session) bool { return !isPerson(s) })
+	return len(people) == 0 || slices.ContainsFunc(people, func(s fsm.Session) bool { return s.UID == uid })
+}
+
+// notification words a notice. Kinds that nobody knows are not shown.
+func notification(n fsm.Notice) manager1.Notification {
+	note := manager1.Notification{ID: n.ID, From: n.From, To: n.To, Urgency: "normal", Ends: endLines(n.Ends), Body: n.Text}
+	switch n.Kind {
+	case "grace":
+		note.Kind, note.Deadline = "grace", n.Deadline
+		note.Summary = fmt.Sprintf("This machine goes to %s mode", n.To)
+		if len(note.Ends) > 0 {
+			note.Urgency = "critical"
+			note.Summary += ": your session ends, save your work"
+		}
+	case "cancelled":
+		note.Kind, note.Summary = "cancelled", fmt.Sprintf("The change to %s mode was cancelled", n.To)
+	case "started":
+		note.Kind, note.Summary = "closed", fmt.Sprintf("This machine goes to %s mode now", n.To)
+	case "finished":
+		note.Kind, note.Summary = "settled", fmt.Sprintf("From %s to %s mode", n.From, n.To)
+	}
+	return note
+}
