@@ -138,6 +138,8 @@ func (e *Engine) undoAgain() error {
 	e.doc.Open.Crashes, e.doc.Open.CrashStep, e.doc.Open.StuckAt = 0, "", ""
 	cause := errors.New(orElse(e.doc.Open.Undoing, "recovered"))
 	r := e.reopenLocked()
+	r.phase, r.undoing = Undoing, true // whoever asked must not read stuck again
+	e.publishLocked()
 	e.tasks.Go(func() { e.back(r, cause) })
 	return nil
 }
@@ -174,6 +176,8 @@ func (e *Engine) fresh(ctx context.Context) error {
 	e.doc.SafeMode = false
 	open.Crashes, open.CrashStep, open.StuckAt, open.Undoing = 0, "", "", "recovered with a fresh plan"
 	r := e.reopenLocked()
+	r.phase, r.undoing = Undoing, true
+	e.publishLocked()
 	e.tasks.Go(func() { e.runFresh(r, plan, to) })
 	return nil
 }
