@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -140,9 +141,16 @@ func (a audio) standing() fsm.Value {
 // followed waits until nobody is left who does not follow, and returns those
 // who are left when time is up. An agent that does not answer is one of them.
 func (a audio) followed(ctx context.Context, want fsm.Value) (left []string, err error) {
+	insist := func(uid uint32) (string, error) {
+		settled, detail, err := a.agents.Apply(ctx, uid, "audio", want)
+		if settled || err != nil {
+			return "", err
+		}
+		return cmp.Or(detail, silent), nil
+	}
 	_, err = until(ctx, a.timing.Audio, 2*a.timing.Poll, func() (bool, error) {
 		var err error
-		if left, err = a.disobedient(ctx, want); err != nil {
+		if left, err = a.deviants(ctx, want, insist); err != nil {
 			left = []string{err.Error()}
 		}
 		if len(left) > 0 {
@@ -153,9 +161,16 @@ func (a audio) followed(ctx context.Context, want fsm.Value) (left []string, err
 	return left, err
 }
 
-// disobedient names the agents that do not conform and, where audio shall be
-// off, the users whose audio runs without an agent.
+// disobedient is deviants at a mere look, which lets silence pass: the order
+// stands, and was insisted on when it was given.
 func (a audio) disobedient(ctx context.Context, want fsm.Value) (left []string, err error) {
+	return a.deviants(ctx, want, func(uint32) (string, error) { return "", nil })
+}
+
+// deviants names the agents that do not conform and, where audio shall be off,
+// the users whose audio runs without an agent. It calls ask for an agent whose
+// audio is silent and should not be.
+func (a audio) deviants(ctx context.Context, want fsm.Value, ask func(uid uint32) (why string, err error)) (left []string, err error) {
 	v, err := decodeAudio(want)
 	if err != nil {
 		return nil, err
@@ -163,6 +178,9 @@ func (a audio) disobedient(ctx context.Context, want fsm.Value) (left []string, 
 	registered := a.agents.Registered()
 	for _, uid := range registered {
 		why, err := a.conforms(ctx, uid, v)
+		if err == nil && why == silent {
+			why, err = ask(uid)
+		}
 		if err != nil && !slices.Contains(a.agents.Registered(), uid) {
 			continue // it left while we asked
 		}
@@ -188,6 +206,11 @@ func (a audio) disobedient(ctx context.Context, want fsm.Value) (left []string, 
 	return left, nil
 }
 
+// silent is an audio that is off while it should not be. Only the agent can
+// tell whether it was stopped and has to come back, or whether its user has no
+// PipeWire at all.
+const silent = "audio is off"
+
 // conforms says in what an agent's audio differs from the order.
 func (a audio) conforms(ctx context.Context, uid uint32, want audioValue) (string, error) {
 	raw, err := a.agents.Capture(ctx, uid, "audio")
@@ -208,7 +231,7 @@ func (a audio) conforms(ctx context.Context, uid uint32, want audioValue) (strin
 	case want.State == "off":
 		return "", nil
 	case have.State == "off":
-		return "audio is off", nil
+		return silent, nil
 	case idle:
 		return "", nil
 	case have.State != want.State:

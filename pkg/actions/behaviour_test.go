@@ -230,6 +230,18 @@ func TestAnAudioOrderStandsWithNobodyThere(t *testing.T) {
 	})
 }
 
+func TestAUserWithoutPipeWireDoesNotKeepAudioFromBeingOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := workstation()
+		m.Silent[1000], m.Audio[1000], m.Orders["audio"] = true, `{"state":"off"}`, `{"state":"off"}`
+		do(t, m, "audio", "", `{"state":"on"}`)
+		if !settled(t, m, "audio", "", `{"state":"on"}`) {
+			t.Error("not settled")
+		}
+	})
+}
+
 func TestRestValuesAreTheContracts(t *testing.T) {
 	t.Parallel()
 	table := actions.New(workstation().Hands())

@@ -64,6 +64,11 @@ func TestDoTellsWhyItFailed(t *testing.T) {
 		"an agent that is deaf": {"audio", "", `{"state":"off"}`,
 			func(m *actionstest.Machine) { m.Deaf[1000] = true },
 			[]string{"audio is not as ordered after 30s: uid 1000: audio is on"}},
+		"audio that does not come back": {"audio", "", `{"state":"on"}`,
+			func(m *actionstest.Machine) {
+				m.Deaf[1000], m.Audio[1000], m.Orders["audio"] = true, `{"state":"off"}`, `{"state":"off"}`
+			},
+			[]string{"uid 1000: pipewire.socket is inactive"}},
 		"audio of somebody without an agent": {"audio", "", `{"state":"off"}`,
 			func(m *actionstest.Machine) { m.Stray = []uint32{1001} },
 			[]string{"uid 1001: audio runs without moded-agent"}},

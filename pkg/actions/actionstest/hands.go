@@ -106,15 +106,29 @@ func (h agentHands) Registered() []uint32 {
 	return slices.Sorted(maps.Keys(h.m.Audio))
 }
 
-func (h agentHands) Apply(_ context.Context, uid uint32, kind string, want fsm.Value) (bool, string, error) {
-	return true, "", h.m.effect(func() error {
-		if kind != "session" {
-			return fmt.Errorf("cannot apply %s %s", kind, want)
+func (h agentHands) Apply(_ context.Context, uid uint32, kind string, want fsm.Value) (settled bool, detail string, err error) {
+	err = h.m.effect(func() error {
+		switch {
+		case kind == "session":
+			h.m.Desktop[uid] = false
+			h.m.release(func(d actions.DeviceHolder) bool { return d.UID == uid })
+			settled = true
+		case h.m.Deaf[uid]:
+			detail = "pipewire.socket is inactive"
+		default:
+			h.m.obey(uid, want)
+			settled = true
 		}
-		h.m.Desktop[uid] = false
-		h.m.release(func(d actions.DeviceHolder) bool { return d.UID == uid })
 		return nil
 	})
+	return settled, detail, err
+}
+
+// obey follows an audio order, as far as the user has PipeWire.
+func (m *Machine) obey(uid uint32, want fsm.Value) {
+	if !m.Deaf[uid] && !m.Silent[uid] {
+		m.Audio[uid] = want
+	}
 }
 
 func (h agentHands) Capture(_ context.Context, uid uint32, kind string) (fsm.Value, error) {
@@ -136,9 +150,7 @@ func (h agentHands) Order(kind string, want fsm.Value) {
 	}
 	h.m.Orders[kind] = want
 	for uid := range h.m.Audio {
-		if !h.m.Deaf[uid] {
-			h.m.Audio[uid] = want
-		}
+		h.m.obey(uid, want)
 	}
 }
 

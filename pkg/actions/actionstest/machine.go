@@ -37,9 +37,11 @@ type Machine struct {
 	Env      map[string]string
 	Denied   map[string]bool
 	GPUs     []actions.Device
-	// Audio is what each agent's user has; Deaf agents follow no order.
-	Audio map[uint32]fsm.Value
-	Deaf  map[uint32]bool
+	// Audio is what each agent's user has; Deaf agents follow no order, and
+	// Silent users have no PipeWire.
+	Audio  map[uint32]fsm.Value
+	Deaf   map[uint32]bool
+	Silent map[uint32]bool
 	// Desktop is graphical-session.target of each user with an agent.
 	Desktop map[uint32]bool
 	Orders  map[string]fsm.Value
@@ -76,7 +78,7 @@ func New() *Machine {
 	return &Machine{
 		Units: map[string]*Unit{}, Aliases: map[string]string{}, Limits: map[string]actions.Limits{},
 		Stubborn: map[string]bool{}, Leaders: map[string]uint32{}, Env: map[string]string{}, Denied: map[string]bool{},
-		Audio: map[uint32]fsm.Value{}, Deaf: map[uint32]bool{}, Desktop: map[uint32]bool{},
+		Audio: map[uint32]fsm.Value{}, Deaf: map[uint32]bool{}, Silent: map[uint32]bool{}, Desktop: map[uint32]bool{},
 		Orders: map[string]fsm.Value{}, NotReady: map[string]time.Time{},
 	}
 }
