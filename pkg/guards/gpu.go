@@ -36,7 +36,7 @@ func gpuKind() Kind {
 func newGPU(v fsm.Value) (Guard, error) {
 	p := readParams(v)
 	g := gpu{
-		busy:   int(p.number("busy-percent", 20, 0, 100)),
+		busy:   int(p.number("busy-percent", 20, 100)),
 		window: p.duration("window", 10*time.Second),
 		strict: p.flag("strict"),
 		ignore: p.names("ignore-units", false),

@@ -31,8 +31,8 @@ func newLoad(v fsm.Value) (Guard, error) {
 	p := readParams(v)
 	g := load{
 		window:    p.duration("window", 5*time.Minute, time.Minute, 5*time.Minute, 15*time.Minute),
-		maxPerCPU: p.number("max-per-cpu", 0.5, 0, 1000),
-		psi:       p.number("psi", -1, 0, 100),
+		maxPerCPU: p.number("max-per-cpu", 0.5, 1000),
+		psi:       p.number("psi", -1, 100),
 	}
 	return g, p.done()
 }

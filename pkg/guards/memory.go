@@ -24,7 +24,7 @@ func memoryKind() Kind {
 
 func newMemory(v fsm.Value) (Guard, error) {
 	p := readParams(v)
-	g := memory{floor: p.size("floor", 2<<30), psi: p.number("psi", -1, 0, 100)}
+	g := memory{floor: p.size("floor", 2<<30), psi: p.number("psi", -1, 100)}
 	return g, p.done()
 }
 

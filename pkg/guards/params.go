@@ -117,14 +117,14 @@ func (p *params) size(name string, def uint64) uint64 {
 	return n
 }
 
-// number reads a number between low and high.
-func (p *params) number(name string, def, low, high float64) float64 {
+// number reads a number between zero and high.
+func (p *params) number(name string, def, high float64) float64 {
 	n := def
 	if !take(p, name, "a number", &n) {
 		return def
 	}
-	if n < low || n > high {
-		p.fail(name, "must be between %g and %g, not %g", low, high, n)
+	if n < 0 || n > high {
+		p.fail(name, "must be between 0 and %g, not %g", high, n)
 		return def
 	}
 	return n

@@ -112,49 +112,64 @@ func TestClientsOfJackAreTheUsersOwn(t *testing.T) {
 	}
 }
 
+// tree is a root that a test damages.
+type tree struct {
+	t    *testing.T
+	root string
+}
+
+func (at tree) path(name string) string { return filepath.Join(at.root, name) }
+
+func (at tree) put(name, text string) {
+	at.t.Helper()
+	put(at.t, at.root, name, text)
+}
+
 func TestAPartThatCannotBeReadIsUnknown(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		damage func(t *testing.T, root string)
+		damage func(at tree)
 		want   string // parts that are unknown
 	}{
-		"a load that is a FIFO does not block": {func(t *testing.T, root string) {
-			path := filepath.Join(root, "proc/loadavg")
+		"a load that is a FIFO does not block": {func(at tree) {
+			path := at.path("proc/loadavg")
 			_ = os.Remove(path)
 			if err := syscall.Mkfifo(path, 0o600); err != nil {
-				t.Fatal(err)
+				panic(err)
 			}
 		}, "load"},
-		"a load that is no number": {func(t *testing.T, root string) { put(t, root, "proc/loadavg", "x y z") }, "load"},
-		"pressure that is nonsense": {func(t *testing.T, root string) {
-			put(t, root, "proc/pressure/cpu", "none")
+		"a load that is no number": {func(at tree) {
+			at.put("proc/loadavg", "x y z")
 		}, "load"},
-		"pressure that is not kept is no error": {func(t *testing.T, root string) {
-			_ = os.RemoveAll(filepath.Join(root, "proc/pressure"))
+		"pressure that is nonsense": {func(at tree) {
+			at.put("proc/pressure/cpu", "none")
+		}, "load"},
+		"pressure that is not kept is no error": {func(at tree) {
+			_ = os.RemoveAll(at.path("proc/pressure"))
 		}, ""},
-		"memory without the figure that matters": {func(t *testing.T, root string) {
-			put(t, root, "proc/meminfo", "MemTotal: 5 kB\n")
+		"memory without the figure that matters": {func(at tree) {
+			at.put("proc/meminfo", "MemTotal: 5 kB\n")
 		}, "memory"},
-		"no process table": {func(t *testing.T, root string) { _ = os.RemoveAll(filepath.Join(root, "proc")) }, "load memory process gpus"},
-		"a holder of a device that is not listed": {func(t *testing.T, root string) {
-			put(t, root, "proc/1400/fd/9", "-> /dev/nvidia9")
+		"no process table": {func(at tree) { _ = os.RemoveAll(at.path("proc")) }, "load memory process gpus"},
+		"a holder of a device that is not listed": {func(at tree) {
+			at.put("proc/1400/fd/9", "-> /dev/nvidia9")
 		}, "gpus"},
-		"no GPU at all is no error": {func(t *testing.T, root string) {
-			_ = os.RemoveAll(filepath.Join(root, "sys/class"))
-			_ = os.RemoveAll(filepath.Join(root, "proc/driver"))
+		"no GPU at all is no error": {func(at tree) {
+			_ = os.RemoveAll(at.path("sys/class"))
+			_ = os.RemoveAll(at.path("proc/driver"))
 			for _, pid := range []string{"1", "400", "500", "1200", "1400", "1500", "1600"} {
-				_ = os.RemoveAll(filepath.Join(root, "proc", pid, "fd"))
+				_ = os.RemoveAll(at.path("proc/" + pid + "/fd"))
 			}
 		}, ""},
-		"a process that has just ended is no error": {func(t *testing.T, root string) {
-			_ = os.Remove(filepath.Join(root, "proc/1200/status"))
-			_ = os.RemoveAll(filepath.Join(root, "proc/1400/fd"))
+		"a process that has just ended is no error": {func(at tree) {
+			_ = os.Remove(at.path("proc/1200/status"))
+			_ = os.RemoveAll(at.path("proc/1400/fd"))
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := machine(t, "machine.txtar")
-			c.damage(t, m.Root)
+			c.damage(tree{t, m.Root})
 			a := m.Look(context.Background(), everything)
 			var got []string
 			for _, p := range []struct {

@@ -141,7 +141,7 @@ func (w *walker) identify(dir int, p *proc) bool {
 		return false
 	}
 	uid, ok := parseUID(status)
-	if !ok {
+	if !ok || zombie(status) {
 		return false
 	}
 	cgroup, err := readAt(dir, "cgroup")
@@ -152,6 +152,12 @@ func (w *walker) identify(dir int, p *proc) bool {
 	p.UID, p.User = uid, w.users[uid]
 	p.Unit, p.UserUnit, p.Session = facts.Clean(at.unit), facts.Clean(at.userUnit), facts.Clean(at.session)
 	return true
+}
+
+// zombie tells whether only the exit status of a process is left. While threads
+// live on behind a main thread that has ended, it is none.
+func zombie(status string) bool {
+	return strings.Contains(status, "\nState:\tZ") && strings.Contains(status, "\nThreads:\t1\n")
 }
 
 // parseUID finds the effective uid, the second number of "Uid:".

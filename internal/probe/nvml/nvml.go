@@ -47,7 +47,7 @@ func Read(lib Library, window time.Duration, pci []string) look.Report {
 		// ErrorString is in the library too: it is not called here.
 		return initProblem(ret)
 	}
-	defer lib.Shutdown()
+	defer func() { _ = lib.Shutdown() }() // the process ends anyway
 	r := reader{lib: lib, since: uint64(time.Now().Add(-window).UnixMicro())}
 	for _, symbol := range needed {
 		if !r.has(symbol) {
