@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"os/user"
+	"strconv"
+
+	"github.com/modectl/moded/internal/ledger"
+	"github.com/modectl/moded/pkg/actions"
+	"github.com/modectl/moded/pkg/facts"
+	"github.com/modectl/moded/pkg/fsm"
+	"github.com/modectl/moded/pkg/guards"
+)
+
+// machine is everything that the daemon needs of the computer that it runs on,
+// or of a simulated one. Which of the two it is matters to nothing else.
+type machine struct {
+	hands    actions.Hands
+	eyes     guards.Eyes
+	sessions fsm.Sessions
+	host     fsm.Host
+	stamps   ledger.Stamps
+	notifier fsm.Notifier
+	// starting tells whether the machine is coming up; up returns when it is
+	// up, or has had long enough.
+	starting func(ctx context.Context) bool
+	up       func(ctx context.Context)
+	// interactive lists the uids with a person at a session.
+	interactive func(ctx context.Context) ([]uint32, error)
+	// resources is what the machine is now, at most a second old.
+	resources func(ctx context.Context) (*facts.Facts, error)
+	// background runs what the machine itself needs; it ends with ctx.
+	background func(ctx context.Context) error
+}
+
+// userName reads the account's name from the system's databases.
+func userName(uid uint32) string {
+	u, err := user.LookupId(strconv.FormatUint(uint64(uid), 10))
+	if err != nil {
+		return ""
+	}
+	return u.Username
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/modectl/moded/internal/eyes"
+	"github.com/modectl/moded/internal/host"
+	"github.com/modectl/moded/internal/ledger"
+	"github.com/modectl/moded/internal/probe"
+	"github.com/modectl/moded/internal/server/frame"
+	"github.com/modectl/moded/internal/version"
+	"github.com/modectl/moded/internal/workload"
+	"github.com/modectl/moded/pkg/actions"
+	"github.com/modectl/moded/pkg/facts"
+)
+
+// The helpers' sockets (systemd/*.socket).
+const (
+	probeSocket    = "/run/moded-probe.socket"
+	workloadSocket = "/run/moded-workload.socket"
+)
+
+// bootPatience is how long the boot edge waits for default.target.
+const (
+	bootPatience = 90 * time.Second
+	bootPoll     = time.Second
+)
+
+// realMachine is the one that we run on. logind is reached over a connection of
+// its own: the guard of the named one lets no replies of others through to it.
+func (d *daemon) realMachine(ctx context.Context) (machine, error) {
+	manager := host.NewManager(host.PrivateSocket)
+	boot, userspace, err := host.Stamps(ctx, manager)
+	if err != nil {
+		return machine{}, err
+	}
+	conn, _, err := frame.Dial(ctx, d.o.address(), frame.Limits{}, nil)
+	if err != nil {
+		return machine{}, fmt.Errorf("cannot connect to the bus: %w", err)
+	}
+	files, err := host.NewFiles(d.o.runtimeDir)
+	if err != nil {
+		return machine{}, err
+	}
+	logind, agents := host.NewLogind(conn), d.server.Agents()
+	look := eyes.New(eyes.Sources{Probe: probe.NewClient(probeSocket, version.Version), Audio: agents,
+		Sessions: logind, Units: manager, GPUName: d.gpuName})
+	return machine{
+		hands: actions.Hands{Units: manager, Slices: manager, Logind: logind, Agents: agents, Devices: look, Files: files,
+			Prober: workload.NewClient(workloadSocket, version.Version), EnvDir: files.EnvDir()},
+		eyes: look, sessions: logind, host: host.Machine{Manager: manager, Logind: logind},
+		stamps:   ledger.Stamps{BootID: boot, Userspace: userspace},
+		notifier: agents,
+		starting: func(ctx context.Context) bool { return starting(ctx, manager, userspace) },
+		up:       func(ctx context.Context) { awaitUp(ctx, manager) },
+		interactive: func(ctx context.Context) ([]uint32, error) {
+			return people(logind.Facts(ctx))
+		},
+		resources: func(ctx context.Context) (*facts.Facts, error) {
+			return look.Look(ctx, eyes.Everything(), false), nil
+		},
+	}, nil
+}
+
+// gpuName gives a GPU the name that the configuration has for it.
+func (d *daemon) gpuName(g facts.GPU) string {
+	cfg := d.config()
+	for _, named := range cfg.GPUs {
+		if named.PCI != "" && strings.EqualFold(named.PCI, g.PCI) || named.UUID != "" && strings.EqualFold(named.UUID, g.UUID) {
+			return named.Name
+		}
+	}
+	return ""
+}
+
+// starting tells whether the machine is coming up, or came up a moment ago.
+func starting(ctx context.Context, manager *host.Manager, userspace uint64) bool {
+	if state, err := manager.SystemState(ctx); err == nil && (state == "initializing" || state == "starting") {
+		return true
+	}
+	return host.Clock{}.Boottime()-time.Duration(userspace)*time.Microsecond < bootWindow
+}
+
+// awaitUp waits until default.target is reached, or has had its time.
+func awaitUp(ctx context.Context, manager *host.Manager) {
+	ctx, cancel := context.WithTimeout(ctx, bootPatience)
+	defer cancel()
+	tick := time.NewTicker(bootPoll)
+	defer tick.Stop()
+	for {
+		if s, err := manager.State(ctx, "default.target"); err == nil && s.Active == "active" {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// people lists the uids of persons' sessions.
+func people(sessions facts.Sessions) ([]uint32, error) {
+	if !sessions.Known() {
+		return nil, fmt.Errorf("cannot see who is logged in: %s", sessions.Unknown)
+	}
+	var uids []uint32
+	for _, s := range sessions.List {
+		if strings.HasPrefix(s.Class, "user") && !slices.Contains(uids, s.UID) {
+			uids = append(uids, s.UID)
+		}
+	}
+	return uids, nil
+}

@@ -1,0 +1,75 @@
+package actions
+
+import (
+	"context"
+
+	"github.com/modectl/moded/pkg/fsm"
+)
+
+// What a machine looks like that moded has never touched: the same knobs,
+// without moded's own marks on them. See fsm.Adopter.
+
+var (
+	_ fsm.Adopter = audio{}
+	_ fsm.Adopter = gui{}
+	_ fsm.Adopter = target{}
+	_ fsm.Adopter = units{}
+	_ fsm.Resumer = audio{}
+)
+
+// Resembles leaves the standing order out: what users hear decides.
+func (a audio) Resembles(ctx context.Context, _ string, want fsm.Value) (bool, error) {
+	left, err := a.disobedient(ctx, want)
+	return err == nil && len(left) == 0, err
+}
+
+// Resume gives the order of the mode that the daemon found itself in. Agents
+// that follow it already notice nothing.
+func (a audio) Resume(_ string, want fsm.Value) {
+	if _, err := decodeAudio(want); err == nil && a.agents.Standing("audio") != want {
+		a.agents.Order("audio", want)
+	}
+}
+
+// Resembles leaves the gates out.
+func (g gui) Resembles(ctx context.Context, _ string, want fsm.Value) (bool, error) {
+	v, err := decodeGUI(want)
+	if err != nil {
+		return false, err
+	}
+	for _, name := range v.Units {
+		unit, err := g.look(ctx, name)
+		switch {
+		case err != nil:
+			return false, err
+		case v.State == "on" && unit.ID == "":
+			return false, missing(name, ErrNoUnit)
+		case unit.Active != (v.State == "on"):
+			return false, nil
+		}
+	}
+	if v.State == "on" {
+		return g.allUp(ctx, v.Units)
+	}
+	now, err := g.graphical(ctx)
+	return err == nil && len(now) == 0, err
+}
+
+// Resembles asks only that no other mode's target is up.
+func (t target) Resembles(ctx context.Context, _ string, want fsm.Value) (bool, error) {
+	v, err := decodeTarget(want)
+	if err != nil {
+		return false, err
+	}
+	return t.Settled(ctx, "", fsm.NewValue(targetValue{Others: v.Others}))
+}
+
+// Resembles leaves environment and readiness out.
+func (u units) Resembles(ctx context.Context, key string, want fsm.Value) (bool, error) {
+	v, err := decodeUnit(want)
+	if err != nil {
+		return false, err
+	}
+	s, err := u.state(ctx, key)
+	return err == nil && s.up() == (v.State == "active"), err
+}
