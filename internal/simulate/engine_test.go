@@ -159,15 +159,10 @@ func verified(t *testing.T, e *fsm.Engine) {
 	}
 }
 
-func bubble(t *testing.T, f func(t *testing.T, dir string)) {
-	t.Helper()
+func TestTheEngineGoesToComputeAndBack(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) { f(t, dir) })
-}
-
-func TestTheEngineGoesToComputeAndBack(t *testing.T) {
-	bubble(t, func(t *testing.T, dir string) {
+	synctest.Test(t, func(t *testing.T) {
 		e, m, _ := engine(t, dir)
 		defer func() { _ = e.Shutdown(context.Background()) }()
 		verified(t, e)
@@ -192,7 +187,9 @@ func TestTheEngineGoesToComputeAndBack(t *testing.T) {
 }
 
 func TestTheGuardsSeeTheTakeAndTheStranger(t *testing.T) {
-	bubble(t, func(t *testing.T, dir string) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
 		e, m, _ := engine(t, dir)
 		defer func() { _ = e.Shutdown(context.Background()) }()
 		command(t, m, "take start")
@@ -217,7 +214,9 @@ func TestAFaultInAnyStepEndsInTheOldMode(t *testing.T) {
 		"unit start ai.service", "unit ready ai.service", "unit start moded-compute.target",
 	} {
 		t.Run(op, func(t *testing.T) {
-			bubble(t, func(t *testing.T, dir string) {
+			t.Parallel()
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
 				e, m, b := engine(t, dir)
 				defer func() { _ = e.Shutdown(context.Background()) }()
 				command(t, m, "fail "+op)
