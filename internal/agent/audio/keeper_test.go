@@ -324,6 +324,23 @@ func TestNodesAreReportedAsTheyChange(t *testing.T) {
 	})
 }
 
+func TestACrashingSessionManagerIsReportedAndHoldsUpNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		u := newUser()
+		b := start(t, u)
+		b.apply(t, toOn, true, "")
+		for _, state := range []string{"activating", "failed"} {
+			u.set(state, "wireplumber.service")
+			if r := b.latest(); r.Summary.Standing != "on" {
+				t.Errorf("%s: reported %+v", state, r.Summary)
+			}
+		}
+		if r := b.latest(); r.Summary.SessionManager != "failed" {
+			t.Errorf("reported %+v", r.Summary)
+		}
+	})
+}
+
 func TestAUserWithoutPipeWireConformsToAll(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		u := newUser()

@@ -48,7 +48,8 @@ func (v *view) report() Report {
 	}
 	g := v.graph
 	s.Running, s.Total, s.Truncated = count(g.Running()), count(g.Total), g.Total > len(g.Nodes)
-	s.Quantum, s.Rate, s.Forced, s.IdleSince = g.Quantum, g.Rate, v.forced != nil, g.IdleSince
+	s.Quantum, s.Rate, s.IdleSince = g.Quantum, g.Rate, g.IdleSince
+	s.Forced = v.forced != nil && v.forced.Is == shown(*g)
 	return Report{Summary: s, Nodes: nodes(g.Nodes)}
 }
 

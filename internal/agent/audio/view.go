@@ -83,13 +83,15 @@ func (v *view) judge() (settled bool, detail string) {
 	}
 }
 
-// deviant names a unit that is not as the order wants, and its state.
+// deviant names a unit that is not as the order wants, and its state. A session
+// manager that crashes over and over is reported, and no reason to hold up a
+// mode: PipeWire is what an order is about.
 func (v *view) deviant() (unit, state string) {
 	for _, unit := range audioUnits {
 		s := v.units[unit]
 		switch {
 		case v.order.State == off && s.Running(),
-			v.order.State != off && (s.Active == "activating" || s.Active == "deactivating"):
+			v.order.State != off && unit == pipewireService && (s.Active == "activating" || s.Active == "deactivating"):
 			return unit, s.Active
 		}
 	}
