@@ -47,7 +47,7 @@ func ensureImage(ctx context.Context) (image, error) {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return image{}, err
 	}
-	unlock, err := lockFile(filepath.Join(cache, "lock"))
+	unlock, err := lockFile(filepath.Join(cache, "lock"), 0)
 	if err != nil {
 		return image{}, err
 	}
@@ -170,15 +170,15 @@ func makeDisk(ctx context.Context, root, disk string) error {
 	return run(ctx, nil, "mke2fs", "-q", "-t", "ext4", "-E", "lazy_itable_init=1,lazy_journal_init=1", "-d", root, disk)
 }
 
-// lockFile takes an exclusive lock, so that two runs do not build at once.
-func lockFile(path string) (unlock func(), err error) {
+// lockFile takes an exclusive lock; flags may say not to wait for it.
+func lockFile(path string, flags int) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		f.Close()
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|flags); err != nil {
+		_ = f.Close()
 		return nil, fmt.Errorf("cannot lock %s: %w", path, err)
 	}
-	return func() { f.Close() }, nil
+	return func() { _ = f.Close() }, nil
 }

@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -70,6 +71,11 @@ func vmTest(ctx context.Context, o options) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	unlock, err := claim(work)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
 	s, err := newStage(ctx, ".", filepath.Join(work, "stage"))
 	if err != nil {
 		return false, err
@@ -94,6 +100,18 @@ func vmTest(ctx context.Context, o options) (bool, error) {
 		removeDisks(work)
 	}
 	return finish(o.report, wanted, results, panics, time.Since(start))
+}
+
+// claim keeps a second run out of the directory where machines live.
+func claim(work string) (unlock func(), err error) {
+	if err := os.MkdirAll(work, 0o755); err != nil {
+		return nil, err
+	}
+	unlock, err = lockFile(filepath.Join(work, "lock"), syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, fmt.Errorf("cannot use %s: another run is there (say -work DIR for one beside it)", work)
+	}
+	return unlock, err
 }
 
 // choose picks the scenarios that were asked for from the runner's table.

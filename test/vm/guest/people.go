@@ -60,7 +60,7 @@ func (t *T) inSession(s session, line string) result {
 // no seat and comes from another machine.
 func (t *T) overSSH(name, line string) result {
 	t.Logf("# %s over ssh:", name)
-	return t.Run("systemd-run", "--quiet", "--wait", "--pipe", "--collect", "--uid="+name,
+	return t.Run("systemd-run", "--quiet", "--wait", "--pipe", "--collect", "--expand-environment=no", "--uid="+name,
 		"-p", "PAMName=login", "-p", "Environment=XDG_SESSION_TYPE=tty", "-p", "Environment=XDG_SESSION_CLASS=user", "sh", "-c", line)
 }
 
@@ -68,7 +68,7 @@ func (t *T) overSSH(name, line string) result {
 // session.
 func (t *T) inManager(name, line string) result {
 	t.Logf("# systemd-run --user of %s:", name)
-	return t.Run("systemd-run", "--quiet", "--user", "--machine="+name+"@.host", "--wait", "--pipe", "--collect", "sh", "-c", line)
+	return t.Run("systemd-run", "--quiet", "--user", "--machine="+name+"@.host", "--expand-environment=no", "--wait", "--pipe", "--collect", "sh", "-c", line)
 }
 
 // login is a way of coming to the machine.
