@@ -1,0 +1,137 @@
+// Package cli is modectl: one command in each file, over manager1.Client.
+//
+// It knows the bus contract and nothing of the daemon. All that comes off the
+// bus was cleaned by the Client, so texts may be printed as they are. What a
+// command prints for people may change; what it prints with --json is stable:
+// the structs of manager1 with the keys of the XML, times as RFC 3339, lists
+// never null.
+package cli
+
+import (
+	"context"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/modectl/moded/dbus/manager1"
+)
+
+// Version is set when the binary is built.
+var Version = "devel"
+
+// Env is the world as a command sees it, so that tests can make one.
+type Env struct {
+	// Args begins with the program's name; "mode" is a second one.
+	Args   []string
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+	// InTTY and OutTTY tell whether these are terminals; Width is the columns
+	// of the latter, 0 when it is none.
+	InTTY, OutTTY bool
+	Width         int
+	Getenv        func(string) string
+	// Now gives the time, and the zone in which times are shown.
+	Now func() time.Time
+	// Root is true for uid 0, whom polkit never asks.
+	Root bool
+	// Prompt runs a polkit agent on the terminal until the function it returns
+	// is called. Nil when there is none.
+	Prompt func(ctx context.Context) (stop func(), err error)
+	// Remote runs modectl on another machine. Nil when that is not possible.
+	Remote func(ctx context.Context, host string, args []string) (code int, err error)
+}
+
+// Run runs the command line and returns the exit code.
+func Run(ctx context.Context, env Env) int {
+	a := &app{Env: env, ui: newUI(env)}
+	defer a.close()
+	root := a.root()
+	root.SetArgs(env.Args[1:])
+	return a.exit(root.ExecuteContext(ctx))
+}
+
+// app is one run of the command line.
+type app struct {
+	Env
+	ui *ui
+	// bus, host and json are the global flags.
+	bus, host string
+	json      bool
+	// begun is true once a command runs: errors before are usage errors.
+	begun bool
+	conn  *manager1.Client
+}
+
+const about = `modectl shows and changes the mode of this workstation.
+
+Exit codes: 0 done, 1 failed and rolled back, 2 usage, 3 refused by a guard or
+the law, 4 not authorised, 5 busy, 6 stuck, 7 no daemon.`
+
+func (a *app) root() *cobra.Command {
+	name := "modectl"
+	if len(a.Args) > 0 && filepath.Base(a.Args[0]) == "mode" {
+		name = "mode"
+	}
+	root := &cobra.Command{
+		Use: name, Short: "Show and change the mode of this workstation", Long: about,
+		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.begin(cmd) },
+		Args:              cobra.NoArgs,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context(), false) },
+	}
+	root.SetIn(a.Stdin)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	root.CompletionOptions.DisableDefaultCmd = true
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.bus, "bus", a.defaultBus(), "`ADDRESS` of the bus, or \"system\"; also MODECTL_BUS")
+	flags.StringVarP(&a.host, "host", "H", "", "work on another machine, over ssh: `USER@HOST`")
+	root.AddCommand(
+		a.statusCommand(), a.switchCommand(), a.planCommand(), a.whyCommand(), a.modesCommand(), a.guardsCommand(),
+		a.watchCommand(), a.historyCommand(), a.holdCommand(), a.holdsCommand(), a.confirmCommand(), a.cancelCommand(),
+		a.verifyCommand(), a.recoverCommand(), a.reloadCommand(), a.configCommand(), a.graphCommand(),
+		a.completionCommand(), a.versionCommand(),
+	)
+	return root
+}
+
+func (a *app) defaultBus() string {
+	if bus := a.Getenv("MODECTL_BUS"); bus != "" {
+		return bus
+	}
+	return "system"
+}
+
+// begin runs before every command.
+func (a *app) begin(cmd *cobra.Command) error {
+	if a.host != "" {
+		return a.elsewhere(cmd.Context())
+	}
+	a.begun = true
+	return nil
+}
+
+// client connects to the bus once.
+func (a *app) client() (*manager1.Client, error) {
+	if a.conn != nil {
+		return a.conn, nil
+	}
+	c, err := manager1.Dial(a.bus)
+	a.conn = c
+	return c, err
+}
+
+func (a *app) close() {
+	if a.conn != nil {
+		_ = a.conn.Close()
+	}
+}
+
+// jsonFlag gives a command that reads its --json.
+func (a *app) jsonFlag(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().BoolVar(&a.json, "json", false, "print JSON")
+	return cmd
+}

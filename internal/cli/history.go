@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/modectl/moded/dbus/manager1"
+)
+
+func (a *app) historyCommand() *cobra.Command {
+	var limit uint32
+	cmd := &cobra.Command{
+		Use: "history", Short: "List past transitions and refusals, newest first", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.history(cmd.Context(), limit) },
+	}
+	cmd.Flags().Uint32VarP(&limit, "lines", "n", 20, "how many; 0 is what the daemon gives")
+	cmd.AddCommand(a.historyShowCommand())
+	return a.jsonFlag(cmd)
+}
+
+func (a *app) historyShowCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "show [N]", Short: "Show all about one: its steps, its verdicts and, with --json, the facts", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := transitionID(args)
+			if err != nil {
+				return err
+			}
+			return a.show(cmd.Context(), id)
+		},
+	}
+	return a.jsonFlag(cmd)
+}
+
+// transitionID reads "17" or "#17"; nothing is 0, the newest.
+func transitionID(args []string) (uint32, error) {
+	if len(args) == 0 {
+		return 0, nil
+	}
+	id, err := strconv.ParseUint(strings.TrimPrefix(args[0], "#"), 10, 32)
+	if err != nil || id == 0 {
+		return 0, exitf(exitUsage, "%q is not the number of a transition", manager1.Clean(args[0], manager1.MaxLine))
+	}
+	return uint32(id), nil
+}
+
+func (a *app) history(ctx context.Context, limit uint32) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	records, err := c.ListHistory(ctx, limit)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(records)
+	}
+	way := func(r manager1.Record) string { return a.ui.sprintArrow(r.From, r.To) }
+	ids := longest(records, func(r manager1.Record) string { return number(r.ID) })
+	ways := longest(records, way)
+	for _, r := range records {
+		outcome := pad(a.ui.paint(outcomeStyle(r.Outcome), r.Outcome), len(manager1.RolledBack))
+		head := pad(number(r.ID), ids) + "  " + pad(a.when(r.Started), 16) + "  " + pad(way(r), ways) + "  " + outcome + "  "
+		a.ui.text(head, plain, strings.Join(append([]string{pad(took(r.DurationMS), 8)}, notes(r)...), " "))
+	}
+	return nil
+}
+
+func outcomeStyle(outcome string) style {
+	switch outcome {
+	case manager1.Settled:
+		return green
+	case manager1.Stuck:
+		return red
+	default:
+		return yellow
+	}
+}
+
+// notes is what a line of the history says besides its columns.
+func notes(r manager1.Record) []string {
+	var list []string
+	if r.Override {
+		list = append(list, "[overridden]")
+	}
+	if r.Message != "" {
+		list = append(list, r.Message)
+	}
+	if len(r.Lost) > 0 {
+		list = append(list, "["+lost(r)+"]")
+	}
+	return list
+}
+
+func (a *app) show(ctx context.Context, id uint32) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	r, err := c.GetTransition(ctx, id)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(fullRecord{r, facts(r.Facts)})
+	}
+	a.printRecord(r)
+	return nil
+}
+
+func (a *app) printRecord(r manager1.Record) {
+	outcome := r.Outcome
+	if outcome == "" {
+		outcome = "open"
+	}
+	a.ui.printf("%s%s %s", head("Transition"), number(r.ID), a.ui.paint(bold, a.ui.sprintArrow(r.From, r.To)))
+	a.ui.printf("%s%s", head("Outcome"), a.ui.paint(outcomeStyle(r.Outcome), outcome))
+	for _, row := range []struct{ name, text string }{
+		{"Mode", r.Mode}, {"Message", r.Message}, {"Lost", strings.Join(r.Lost, ", ")}, {"Event", r.Event},
+		{"Begun by", begunBy(r)}, {"Because", r.Reason},
+		{"Started", a.when(r.Started)}, {"Took", took(r.DurationMS)},
+	} {
+		if row.text != "" {
+			a.ui.text(head(row.name), plain, row.text)
+		}
+	}
+	a.printVerdicts(r.Verdicts, overrideFlag(r.Override))
+	a.printDone(r.Steps)
+}
+
+func begunBy(r manager1.Record) string {
+	line := r.Trigger + ", uid " + strconv.FormatUint(uint64(r.RequesterUID), 10)
+	if r.Override {
+		line += ", overriding guards"
+	}
+	return line
+}
+
+// printDone lists steps with how they ended.
+func (a *app) printDone(steps []manager1.Step) {
+	if len(steps) == 0 {
+		return
+	}
+	width := longest(steps, func(s manager1.Step) string { return s.Name })
+	status := longest(steps, func(s manager1.Step) string { return s.Status })
+	a.ui.printf("\nSteps")
+	for _, s := range steps {
+		line := pad(strconv.Itoa(int(s.Index)+1), 2) + "  " + pad(s.Name, width) + "  " +
+			pad(a.ui.paint(statusStyle(s.Status), s.Status), status) + "  "
+		a.ui.text("  "+line, plain, strings.TrimSpace(took(s.DurationMS)+"  "+s.Error))
+	}
+}

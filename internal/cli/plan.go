@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/modectl/moded/dbus/manager1"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use: "plan MODE", Short: "Show what a switch would do, and what speaks against it",
+		Long: `Shows the verdicts of all guards and every step in order, with the point of no
+return. Nothing is touched. Exit code 3 when the switch would be refused.`,
+		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeModes,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.plan(cmd.Context(), args[0], force) },
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "plan as for switch --force")
+	return a.jsonFlag(cmd)
+}
+
+// fullPlan is what plan prints as JSON.
+type fullPlan struct {
+	Mode string `json:"mode"`
+	manager1.Plan
+}
+
+func (a *app) plan(ctx context.Context, mode string, force bool) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	flags := overrideFlag(force)
+	p, err := c.Plan(ctx, mode, flags)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		err = a.printJSON(fullPlan{mode, p})
+	} else {
+		a.printPlan(mode, p, flags)
+	}
+	if err == nil && !p.Allowed {
+		return silent(refusalCode(p.Verdicts, flags))
+	}
+	return err
+}
+
+func overrideFlag(force bool) uint32 {
+	if force {
+		return manager1.OverrideGuards
+	}
+	return 0
+}
+
+func (a *app) printPlan(mode string, p manager1.Plan, flags uint32) {
+	switch {
+	case !p.Allowed:
+		a.ui.printf("A switch to %s would be %s:", mode, a.ui.paint(red, "refused"))
+	case len(p.Steps) == 0 && len(p.Verdicts) == 0:
+		a.ui.printf("The machine is in %s mode already: nothing to do.", mode)
+		return
+	default:
+		a.ui.printf("A switch to %s is %s:", mode, a.ui.paint(green, "allowed"))
+	}
+	a.printVerdicts(p.Verdicts, flags)
+	a.printSteps(p.Steps)
+}
+
+// printVerdicts lists verdicts, those that block in full.
+func (a *app) printVerdicts(verdicts []manager1.Verdict, flags uint32) {
+	if len(verdicts) == 0 {
+		return
+	}
+	width := longest(verdicts, func(v manager1.Verdict) string { return v.Guard })
+	a.ui.printf("\nGuards")
+	for _, v := range verdicts {
+		a.printVerdict(v, width, flags)
+	}
+}
+
+func (a *app) printVerdict(v manager1.Verdict, width int, flags uint32) {
+	line := verdictBody(v)
+	if !v.Blocks(flags) && v.Blocks(0) {
+		line += " [overridden]"
+	}
+	a.ui.text("  "+a.outcome(v.Outcome)+"  "+pad(v.Guard, width)+"  ", plain, line)
+	if v.Outcome != manager1.Pass {
+		a.printWhy("           ", v)
+	}
+}
+
+// printWhy shows who causes a verdict and what to do about it.
+func (a *app) printWhy(indent string, v manager1.Verdict) {
+	if len(v.Culprits) > 0 {
+		a.ui.text(indent+"caused by ", plain, culprits(v.Culprits))
+	}
+	if v.Remedy != "" {
+		a.ui.text(indent+"to do: ", plain, v.Remedy)
+	}
+}
+
+// printSteps lists steps with the point of no return before the first that
+// cannot be taken back.
+func (a *app) printSteps(steps []manager1.Step) {
+	if len(steps) == 0 {
+		return
+	}
+	width := longest(steps, func(s manager1.Step) string { return s.Name })
+	a.ui.printf("\nSteps")
+	past := false
+	for _, s := range steps {
+		if s.Irreversible && !past {
+			past = true
+			a.ui.printf("      %s", a.ui.paint(yellow, "-- point of no return: what closes from here on stays closed --"))
+		}
+		a.printStep(s, width)
+	}
+}
+
+func (a *app) printStep(s manager1.Step, width int) {
+	line := s.Summary
+	if s.Background {
+		line += " [in the background, after the mode has settled]"
+	} else if !s.Essential {
+		line += " [not essential]"
+	}
+	a.ui.text(fmt.Sprintf("  %2d  %s  ", s.Index+1, pad(s.Name, width)), plain, line)
+	indent := "      "
+	for _, detail := range s.Details {
+		a.ui.text(indent, dim, detail)
+	}
+	for _, end := range s.Ends {
+		a.ui.text(indent+"ends ", yellow, end)
+	}
+	for _, session := range s.Sessions {
+		if len(session.Closes) > 0 {
+			a.ui.text(indent+"closes ", yellow, strings.Join(session.Closes, ", "))
+		}
+	}
+}

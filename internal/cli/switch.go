@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/modectl/moded/dbus/manager1"
+)
+
+// switchOptions are the flags of switch.
+type switchOptions struct {
+	yes, dryRun, noWait, force, now bool
+	confirm, timeout                time.Duration
+	reason                          string
+}
+
+func (o switchOptions) flags() uint32 {
+	flags := overrideFlag(o.force)
+	if o.now {
+		flags |= manager1.SkipCountdown
+	}
+	return flags
+}
+
+func (a *app) switchCommand() *cobra.Command {
+	var o switchOptions
+	cmd := &cobra.Command{
+		Use: "switch MODE", Short: "Go to a mode", ValidArgsFunction: a.completeModes, Args: cobra.ExactArgs(1),
+		Long: `Shows the plan, asks before sessions end, goes to the mode and shows how it
+goes. Where nobody can be asked, sessions end only with --yes. Leaving modectl
+(Ctrl-C) does not end the switch: modectl cancel does.
+
+With --json, prints the finished transition, as history show does, and nothing
+else on standard output.`,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.switchTo(cmd.Context(), args[0], o) },
+	}
+	f := cmd.Flags()
+	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before sessions end")
+	f.BoolVar(&o.dryRun, "dry-run", false, "show the plan and do nothing")
+	f.BoolVar(&o.noWait, "no-wait", false, "return once the switch has begun")
+	f.BoolVar(&o.force, "force", false, "override guards")
+	f.BoolVar(&o.now, "now", false, "skip the countdown")
+	f.DurationVar(&o.confirm, "confirm", 0, "undo it unless modectl confirm is said within `DURATION`")
+	f.DurationVar(&o.timeout, "timeout", 0, "wait `DURATION` at most; the switch goes on")
+	f.StringVar(&o.reason, "reason", "", "why, for the history")
+	return a.jsonFlag(cmd)
+}
+
+func (a *app) switchTo(ctx context.Context, mode string, o switchOptions) error {
+	if o.confirm < 0 || o.timeout < 0 {
+		return exitf(exitUsage, "a duration cannot be negative")
+	}
+	if o.dryRun {
+		return a.plan(ctx, mode, o.force)
+	}
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	p, err := c.Plan(ctx, mode, o.flags()&manager1.OverrideGuards)
+	if err != nil {
+		return err
+	}
+	if !p.Allowed {
+		return a.tryRefused(ctx, mode, p, o)
+	}
+	if !a.json && len(p.Steps) > 0 {
+		a.printPlan(mode, p, o.flags())
+		a.ui.printf("")
+	}
+	if err := a.consent(mode, p.Ends(), o.yes); err != nil {
+		return err
+	}
+	return a.start(ctx, mode, o, func(request func(*manager1.Client) error) error { return a.authorised(ctx, request) })
+}
+
+// tryRefused asks although the plan says no, so that the refusal is judged by
+// the newest facts and kept in the history. Not if that could end a session
+// without consent, and never with a password: then the plan's word is it.
+func (a *app) tryRefused(ctx context.Context, mode string, p manager1.Plan, o switchOptions) error {
+	if len(p.Ends()) > 0 && !o.yes {
+		return a.refused(ctx, mode, p.Verdicts, o, &manager1.Error{Name: manager1.ErrRefused})
+	}
+	return a.start(ctx, mode, o, func(request func(*manager1.Client) error) error {
+		err := request(a.conn.Quiet())
+		if isAny(err, manager1.ErrInteractive, manager1.ErrAccessDenied) {
+			return a.refused(ctx, mode, p.Verdicts, o, &manager1.Error{Name: manager1.ErrRefused})
+		}
+		return err
+	})
+}
+
+func isAny(err error, names ...string) bool {
+	for _, name := range names {
+		if manager1.Is(err, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// consent asks before sessions end.
+func (a *app) consent(mode string, ends []string, yes bool) error {
+	if len(ends) == 0 || yes {
+		return nil
+	}
+	if !a.InTTY {
+		return exitf(exitUsage, "a switch to %s ends %s, and nobody can be asked: standard input is not a terminal\nSay --yes to agree.",
+			mode, strings.Join(ends, ", "))
+	}
+	question := fmt.Sprintf("This ends %s. Programs in there close, and what is not saved is lost.\nSwitch to %s? [y/N] ",
+		strings.Join(ends, ", "), mode)
+	if !a.ask(question) {
+		return exitf(exitFailed, "not switched")
+	}
+	return nil
+}
+
+// ask puts a question on the terminal; only yes is yes.
+func (a *app) ask(question string) bool {
+	fmt.Fprint(a.Stderr, question)
+	answer, _ := readLine(a.Stdin)
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return true
+	default:
+		return false
+	}
+}
+
+// start asks for the switch, by way of authorise, and follows it.
+func (a *app) start(ctx context.Context, mode string, o switchOptions, authorise func(func(*manager1.Client) error) error) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	events, err := c.Watch(watching) // before the request, so that nothing is missed
+	if err != nil {
+		return err
+	}
+	var id uint32
+	err = authorise(func(c *manager1.Client) (err error) {
+		id, err = c.SwitchMode(ctx, manager1.SwitchRequest{
+			Mode: mode, Flags: o.flags(), ConfirmWithin: o.confirm, Reason: o.reason,
+		})
+		return err
+	})
+	var done *exitError
+	switch {
+	case errors.As(err, &done):
+		return err
+	case errors.Is(err, context.Canceled):
+		return exitf(exitInterrupted, "left without an answer; modectl status tells whether the switch has begun")
+	case err != nil:
+		return a.refused(ctx, mode, nil, o, err)
+	default:
+		return a.follow(ctx, events, id, mode, o)
+	}
+}
