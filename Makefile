@@ -12,6 +12,8 @@ VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo u
 BIN        := build/bin
 GO         ?= go
 LDFLAGS    := -s -w -X github.com/modectl/moded/internal/version.Version=$(VERSION)
+# go-nvml's headers deprecate what it wraps: a hundred warnings that say nothing.
+export CGO_CFLAGS := -O2 -g -Wno-deprecated-declarations
 # go-nvml leaves NVML's functions undefined: with eager binding the probe would
 # not even start on a machine without the driver.
 PROBE_LDFLAGS := $(LDFLAGS) -extldflags=-Wl,-z,lazy

@@ -19,15 +19,7 @@ func (d *daemon) interactive(ctx context.Context) ([]uint32, error) {
 }
 
 func (d *daemon) audioServers(ctx context.Context) ([]uint32, error) {
-	f, err := d.machine.resources(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var uids []uint32
-	for _, s := range f.Process.Audio {
-		uids = append(uids, s.UID)
-	}
-	return uids, nil
+	return d.machine.audioServers(ctx)
 }
 
 func (d *daemon) config() *config.Config {

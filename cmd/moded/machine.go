@@ -27,6 +27,8 @@ type machine struct {
 	up       func(ctx context.Context)
 	// interactive lists the uids with a person at a session.
 	interactive func(ctx context.Context) ([]uint32, error)
+	// audioServers lists the uids for which an audio server runs.
+	audioServers func(ctx context.Context) ([]uint32, error)
 	// resources is what the machine is now, at most a second old.
 	resources func(ctx context.Context) (*facts.Facts, error)
 	// background runs what the machine itself needs; it ends with ctx.

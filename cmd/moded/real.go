@@ -28,13 +28,14 @@ const (
 const (
 	bootPatience = 90 * time.Second
 	bootPoll     = time.Second
+	stampTries   = 6
 )
 
 // realMachine is the one that we run on. logind is reached over a connection of
 // its own: the guard of the named one lets no replies of others through to it.
 func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 	manager := host.NewManager(host.PrivateSocket)
-	boot, userspace, err := host.Stamps(ctx, manager)
+	boot, userspace, err := stamps(ctx, manager)
 	if err != nil {
 		return machine{}, err
 	}
@@ -60,10 +61,22 @@ func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 		interactive: func(ctx context.Context) ([]uint32, error) {
 			return people(logind.Facts(ctx))
 		},
+		audioServers: look.AudioServers,
 		resources: func(ctx context.Context) (*facts.Facts, error) {
 			return look.Look(ctx, eyes.Everything(), false), nil
 		},
 	}, nil
+}
+
+// stamps asks PID 1 again when it was too busy: at boot it may be, for longer
+// than one question waits.
+func stamps(ctx context.Context, manager *host.Manager) (boot string, userspace uint64, err error) {
+	for range stampTries {
+		if boot, userspace, err = host.Stamps(ctx, manager); err == nil {
+			break
+		}
+	}
+	return boot, userspace, err
 }
 
 // gpuName gives a GPU the name that the configuration has for it.

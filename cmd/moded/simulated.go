@@ -44,7 +44,8 @@ func simulated(o options) (machine, error) {
 			}
 			return uids, err
 		},
-		resources: func(ctx context.Context) (*facts.Facts, error) { return m.Look(ctx, guards.Needs{}, false), nil },
+		audioServers: m.AudioServers,
+		resources:    func(ctx context.Context) (*facts.Facts, error) { return m.Look(ctx, guards.Needs{}, false), nil },
 		background: func(ctx context.Context) error {
 			done, err := m.Serve(ctx, o.runtimeDir)
 			if err != nil {

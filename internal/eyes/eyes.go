@@ -37,7 +37,7 @@ type Sources struct {
 
 // How long sources may take, and how long facts may be shared.
 const (
-	quick  = 5 * time.Second  // logind, PID 1, the probe without usage
+	quick  = 10 * time.Second // logind, PID 1, the probe without NVML: it may have to be started on a busy machine
 	slow   = 16 * time.Second // the probe when it asks NVML
 	shared = time.Second
 )

@@ -56,7 +56,26 @@ func notification(n fsm.Notice) manager1.Notification {
 	case "started":
 		note.Kind, note.Summary = "closed", fmt.Sprintf("This machine goes to %s mode now", n.To)
 	case "finished":
-		note.Kind, note.Summary = "settled", fmt.Sprintf("From %s to %s mode", n.From, n.To)
+		note.Kind, note.Summary = outcomeOf(n)
+		if n.Outcome == fsm.Stuck {
+			note.Urgency = "critical"
+		}
 	}
 	return note
+}
+
+// outcomeOf words the end of a transition. Its kind is the outcome.
+func outcomeOf(n fsm.Notice) (kind, summary string) {
+	switch n.Outcome {
+	case fsm.RolledBack:
+		return string(n.Outcome), fmt.Sprintf("The change to %s mode was rolled back", n.To)
+	case fsm.Stuck:
+		return string(n.Outcome), fmt.Sprintf("The change to %s mode is stuck", n.To)
+	case fsm.Refused:
+		return string(n.Outcome), fmt.Sprintf("The change to %s mode was refused", n.To)
+	case fsm.Cancelled:
+		return string(n.Outcome), fmt.Sprintf("The change to %s mode was cancelled", n.To)
+	default:
+		return string(fsm.Settled), fmt.Sprintf("From %s to %s mode", n.From, n.To)
+	}
 }

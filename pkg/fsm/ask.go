@@ -246,16 +246,17 @@ type Difference struct {
 // ID names the knob.
 func (d Difference) ID() string { return knobID(d.Kind, d.Key) }
 
-// Verify compares the machine with the present mode. In boot, and while a
-// transition is open, there is nothing to compare with.
+// Verify compares the machine with the present mode; while a transition is
+// under way, with the mode that it goes to. In boot there is nothing to compare
+// with.
 func (e *Engine) Verify(ctx context.Context) ([]Difference, error) {
 	e.mu.Lock()
-	mode, ok := e.catalog.Mode(e.doc.Mode)
-	open := e.run != nil || e.doc.Open != nil
-	e.mu.Unlock()
-	if open {
-		return nil, requestErrorf(ErrBusy, "a transition is under way; verify when it has ended")
+	name := e.doc.Mode
+	if e.run != nil && !e.run.undoing {
+		name = e.run.transition.To
 	}
+	mode, ok := e.catalog.Mode(name)
+	e.mu.Unlock()
 	if !ok {
 		return nil, nil
 	}

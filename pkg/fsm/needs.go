@@ -66,6 +66,8 @@ type Notice struct {
 	Deadline time.Time
 	Ends     []Session
 	Text     string
+	// Outcome is how a finished transition ended.
+	Outcome End
 }
 
 // Observer is told of every change, in order, from the engine's goroutine. It

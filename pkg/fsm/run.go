@@ -407,7 +407,7 @@ func (e *Engine) closeLocked(r *run, end End, message string) {
 	e.publishLocked()
 	if r.announced {
 		e.cfg.Observer.Finished(t)
-		e.cfg.Notifier.Notify(Notice{Kind: "finished", ID: t.ID, From: t.From, To: t.To, Ends: r.plan.Ends, Text: message})
+		e.cfg.Notifier.Notify(Notice{Kind: "finished", ID: t.ID, From: t.From, To: t.To, Ends: r.plan.Ends, Text: message, Outcome: end})
 	}
 }
 
