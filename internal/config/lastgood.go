@@ -1,0 +1,104 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// lastGoodName is the file in the state directory, lastGoodVersion its form.
+const (
+	lastGoodName    = "last-good.json"
+	lastGoodVersion = 1
+	maxLastGood     = 16 << 20
+)
+
+type lastGood struct {
+	Version int      `json:"version"`
+	Sources []Source `json:"sources"`
+}
+
+// SaveLastGood keeps a configuration's layers in dir, the embedded default
+// included, so that what was good yesterday is what a broken file falls back
+// to, also after an upgrade. The file is replaced atomically, and left alone
+// when it says the same.
+func SaveLastGood(dir string, c *Config) error {
+	raw, err := json.Marshal(lastGood{lastGoodVersion, c.Sources})
+	if err != nil {
+		return fmt.Errorf("cannot encode last good configuration: %w", err)
+	}
+	path := filepath.Join(dir, lastGoodName)
+	if old, err := readLastGood(path); err == nil && bytes.Equal(old, raw) {
+		return nil
+	}
+	if err := replaceFile(path, raw); err != nil {
+		return fmt.Errorf("cannot keep last good configuration: %w", err)
+	}
+	return nil
+}
+
+// LoadLastGood reads it back. The error wraps fs.ErrNotExist when there is
+// none.
+func LoadLastGood(dir string) (*Config, error) {
+	raw, err := readLastGood(filepath.Join(dir, lastGoodName))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read last good configuration: %w", err)
+	}
+	var kept lastGood
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&kept); err != nil {
+		return nil, fmt.Errorf("cannot decode last good configuration: %w", err)
+	}
+	if kept.Version != lastGoodVersion {
+		return nil, fmt.Errorf("cannot use last good configuration: it has form %d, this version knows %d", kept.Version, lastGoodVersion)
+	}
+	return Compile(kept.Sources)
+}
+
+func readLastGood(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxLastGood {
+		return nil, errors.New("it is not a regular file of at most 16 MiB")
+	}
+	return io.ReadAll(io.LimitReader(f, maxLastGood))
+}
+
+// replaceFile writes a file so that a crash leaves the old or the new one.
+func replaceFile(path string, raw []byte) error {
+	temp := path + ".new"
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_CLOEXEC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(raw)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

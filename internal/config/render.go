@@ -1,0 +1,124 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Render returns the effective configuration as TOML: all layers merged, each
+// table with the place that had the last word on it. Rendered text compiled
+// alone gives the same catalog.
+func Render(c *Config) string {
+	var out strings.Builder
+	out.WriteString("# The effective configuration: all layers merged.\n")
+	renderTable(&out, c.tree, nil)
+	return out.String()
+}
+
+func renderTable(out *strings.Builder, t *node, path []string) {
+	for _, name := range t.names {
+		if child := t.table[name]; !isSection(child) {
+			fmt.Fprintf(out, "%s = %s\n", quoteKey(name), inline(child))
+		}
+	}
+	for _, name := range t.names {
+		child := t.table[name]
+		if !isSection(child) {
+			continue
+		}
+		full := append(path[:len(path):len(path)], quoteKey(name))
+		if child.shape == aTable {
+			fmt.Fprintf(out, "\n[%s] # %s\n", strings.Join(full, "."), child.key)
+			renderTable(out, child, full)
+			continue
+		}
+		for _, entry := range child.list {
+			fmt.Fprintf(out, "\n[[%s]] # %s\n", strings.Join(full, "."), entry.key)
+			renderTable(out, entry, full)
+		}
+	}
+}
+
+// isSection tells whether a value is written under a header of its own.
+func isSection(n *node) bool {
+	if n.shape == aList {
+		return len(n.list) > 0 && n.list[0].shape == aTable && allTables(n.list)
+	}
+	return n.shape == aTable
+}
+
+func allTables(list []*node) bool {
+	for _, n := range list {
+		if n.shape != aTable {
+			return false
+		}
+	}
+	return true
+}
+
+func inline(n *node) string {
+	switch n.shape {
+	case aTable:
+		parts := make([]string, len(n.names))
+		for i, name := range n.names {
+			parts[i] = quoteKey(name) + " = " + inline(n.table[name])
+		}
+		return "{ " + strings.Join(parts, ", ") + " }"
+	case aList:
+		parts := make([]string, len(n.list))
+		for i, child := range n.list {
+			parts[i] = inline(child)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case aText:
+		return quote(n.text)
+	case aNumber:
+		return strconv.FormatInt(n.number, 10)
+	case aDecimal:
+		return decimal(n.decimal)
+	case aBool:
+		return strconv.FormatBool(n.yes)
+	}
+	return n.text
+}
+
+// decimal writes a number so that TOML reads it as a float again.
+func decimal(f float64) string {
+	s := strings.TrimPrefix(strings.ToLower(strconv.FormatFloat(f, 'f', -1, 64)), "+")
+	if strings.ContainsAny(s, ".in") {
+		return s
+	}
+	return s + ".0"
+}
+
+// quoteKey writes a key bare where TOML allows it.
+func quoteKey(key string) string {
+	bare := func(r rune) bool {
+		return r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	}
+	if key != "" && strings.TrimFunc(key, bare) == "" {
+		return key
+	}
+	return quote(key)
+}
+
+// quote writes a TOML basic string. Go's quoting knows escapes that TOML does
+// not.
+func quote(text string) string {
+	var out strings.Builder
+	out.WriteByte('"')
+	for _, r := range text {
+		switch {
+		case r == '"' || r == '\\':
+			out.WriteByte('\\')
+			out.WriteRune(r)
+		case r < 0x20 || r == 0x7f:
+			fmt.Fprintf(&out, `\u%04X`, r)
+		default:
+			out.WriteRune(r)
+		}
+	}
+	out.WriteByte('"')
+	return out.String()
+}
