@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -125,8 +126,8 @@ func TestEveryProblemIsSaidWithItsPlace(t *testing.T) {
 	}
 	for _, want := range wants {
 		_, err := config.Compile(layers(t, filepath.Dir(want)))
-		bad, ok := err.(*config.Error)
-		if !ok {
+		var bad *config.Error
+		if !errors.As(err, &bad) {
 			t.Errorf("%s: got %T %v", want, err, err)
 			continue
 		}
@@ -200,7 +201,8 @@ func FuzzNoTextPanics(f *testing.F) {
 		}
 		c, err := config.Compile(list)
 		if err != nil {
-			if bad, ok := err.(*config.Error); !ok || len(bad.Problems) == 0 {
+			var bad *config.Error
+			if !errors.As(err, &bad) || len(bad.Problems) == 0 {
 				t.Errorf("error of type %T: %v", err, err)
 			}
 			return

@@ -17,6 +17,9 @@ type Problem struct {
 // String returns "file:line:column: text", the form that editors jump to.
 func (p Problem) String() string { return p.Position.String() + ": " + p.Text }
 
+// Error makes a problem an error by itself, for a place with room for one.
+func (p Problem) Error() string { return p.String() }
+
 // Position is a place in a source. Line and Column start at 1 and count bytes;
 // both are 0 when the problem is about the whole file.
 type Position struct {
@@ -49,6 +52,15 @@ func (e *Error) Error() string {
 		lines[i] = p.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns the problems one by one.
+func (e *Error) Unwrap() []error {
+	errs := make([]error, len(e.Problems))
+	for i, p := range e.Problems {
+		errs[i] = p
+	}
+	return errs
 }
 
 // problems collects while a configuration is read.

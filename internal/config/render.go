@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Render returns the effective configuration as TOML: all layers merged, each
@@ -29,15 +30,25 @@ func renderTable(out *strings.Builder, t *node, path []string) {
 		}
 		full := append(path[:len(path):len(path)], quoteKey(name))
 		if child.shape == aTable {
-			fmt.Fprintf(out, "\n[%s] # %s\n", strings.Join(full, "."), child.key)
+			fmt.Fprintf(out, "\n[%s] # %s\n", strings.Join(full, "."), place(child))
 			renderTable(out, child, full)
 			continue
 		}
 		for _, entry := range child.list {
-			fmt.Fprintf(out, "\n[[%s]] # %s\n", strings.Join(full, "."), entry.key)
+			fmt.Fprintf(out, "\n[[%s]] # %s\n", strings.Join(full, "."), place(entry))
 			renderTable(out, entry, full)
 		}
 	}
+}
+
+// place is where a table is named, fit for a comment whatever its file is called.
+func place(n *node) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '?'
+		}
+		return r
+	}, n.key.String())
 }
 
 // isSection tells whether a value is written under a header of its own.
