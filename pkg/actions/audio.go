@@ -62,7 +62,13 @@ func (a audio) Describe(_ string, want fsm.Value, _ bool) (summary string, detai
 	case "off":
 		return "stop audio of all users", nil
 	case "realtime":
-		return "audio in real time", []string{fmt.Sprintf("quantum %d, rate %d", v.Quantum, v.Rate)}
+		if v.Quantum != 0 {
+			details = append(details, fmt.Sprintf("quantum %d", v.Quantum))
+		}
+		if v.Rate != 0 {
+			details = append(details, fmt.Sprintf("rate %d", v.Rate))
+		}
+		return "audio in real time", details
 	default:
 		return "audio on", nil
 	}
@@ -234,7 +240,7 @@ func (a audio) conforms(ctx context.Context, uid uint32, want audioValue) (strin
 		return silent, nil
 	case idle:
 		return "", nil
-	case have.State != want.State:
+	case want.State == "on" && have.State != "on":
 		return "audio is " + have.State, nil
 	case want.State == "realtime" && want.Quantum != 0 && have.Quantum != want.Quantum:
 		return fmt.Sprintf("quantum is %d", have.Quantum), nil

@@ -33,7 +33,7 @@ func TestStepsAreDescribedAndBounded(t *testing.T) {
 		"owner":     {"gpus", "gpu0", `{"owner":"compute"}`, false, "give gpu0 to compute: ", time.Minute},
 		"slice":     {"slices", "system.slice", `{"cpu-weight":20,"memory-high":18446744073709551615,"allowed-cpus":"3,2"}`, false, `limit system.slice: cpu-weight 20, memory-high unset, allowed-cpus "2-3"`, 0},
 		"audio off": {"audio", "", `{"state":"off"}`, true, "stop audio of all users: ", time.Minute},
-		"realtime":  {"audio", "", `{"state":"realtime","quantum":64,"rate":48000}`, false, "audio in real time: quantum 64, rate 48000", time.Minute},
+		"realtime":  {"audio", "", `{"state":"realtime","quantum":64,"rate":48000}`, false, "audio in real time: quantum 64; rate 48000", time.Minute},
 		"hook":      {"hook", "backup.service", `{}`, false, "run backup.service: ", 10*time.Minute + 30*time.Second},
 		"a target":  {"target", "", `{"target":"a.target","start":["b.service","a.target"]}`, false, "enter a.target: start b.service; start a.target", 5 * time.Minute},
 	} {

@@ -54,7 +54,19 @@ func (t *T) isStudio() error {
 	if err := t.weight("20"); err != nil {
 		return err
 	}
+	if err := t.quantum("256"); err != nil {
+		return err
+	}
 	return t.isDesktop()
+}
+
+// quantum reads what PipeWire's own tool says is forced on dev's graph.
+func (t *T) quantum(want string) error {
+	r := t.Quiet("env", "PIPEWIRE_RUNTIME_DIR=/run/user/1000", "pw-metadata", "-n", "settings", "0", "clock.force-quantum")
+	if !strings.Contains(r.out, "value:'"+want+"'") {
+		return errorf("clock.force-quantum is not %s: %s", want, r.all)
+	}
+	return nil
 }
 
 // weight compares what the kernel has for system.slice.
@@ -84,6 +96,7 @@ func studioAndBack(t *T) {
 	if err := t.weight("100"); err != nil {
 		t.Errorf("%v", err)
 	}
+	t.Eventually("the quantum is lifted", settleLimit, func() error { return t.quantum("0") })
 	if after, err := t.seated("dev"); err != nil || after.ID != before.ID {
 		t.Errorf("the session was %s and is %s, %v", before.ID, after.ID, err)
 	}
