@@ -89,11 +89,12 @@ install: ## into DESTDIR, under PREFIX
 	sed 's|@libexecdir@|$(LIBEXECDIR)|' systemd/moded-agent.service > $(DESTDIR)$(USERUNITDIR)/moded-agent.service
 	chmod 644 $(DESTDIR)$(USERUNITDIR)/moded-agent.service
 	ln -sf ../moded-agent.service $(DESTDIR)$(USERUNITDIR)/default.target.wants/moded-agent.service
+	install -Dm644 systemd/moded.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/moded.conf
 	install -Dm644 systemd/moded.catalog $(DESTDIR)/usr/lib/systemd/catalog/moded.catalog
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/system.d dbus/org.modectl.Manager1.conf
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces dbus/org.modectl.*.xml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/polkit-1/actions dbus/org.modectl.policy
-	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples examples/*.toml
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples examples/*.toml examples/gate.conf
 
 clean: ## what was built
 	rm -rf build

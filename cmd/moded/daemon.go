@@ -75,7 +75,7 @@ func assemble(ctx context.Context, o options) (*daemon, error) {
 	}
 	d.engine = fsm.New(fsm.Config{Catalog: cfg.Catalog, Actions: actions.New(d.machine.hands), Judge: guards.New(d.machine.eyes),
 		Sessions: d.machine.sessions, Host: d.machine.host, Ledger: book, History: d.history,
-		Notifier: d.machine.notifier, Observer: observers{journal.NewStory(d.log), d.server, d.supervisor}})
+		Notifier: d.machine.notifier, Observer: d.observers()})
 	d.complain(problem)
 	return d, nil
 }
@@ -209,6 +209,15 @@ func (d *daemon) stop() error {
 		}
 	}
 	return d.server.Close()
+}
+
+// observers of the engine. The console's is for the real machine alone.
+func (d *daemon) observers() observers {
+	all := observers{journal.NewStory(d.log), d.server, d.supervisor}
+	if !d.o.simulated {
+		all = append(all, &issue{dir: issueDir, headless: d.wayOut})
+	}
+	return all
 }
 
 // observers tell each of them, in order.
