@@ -120,7 +120,7 @@ func together(ctx context.Context, stop func(), parts ...func() error) error {
 	}
 	stop()
 	for range parts[1:] {
-		<-ends
+		<-ends //nolint:errcheck // how the others end after the first tells nothing
 	}
 	return why
 }

@@ -33,7 +33,7 @@ func check(files []string, stdout, stderr io.Writer) int {
 // load reads the configuration in force. A bad one never displaces a good one:
 // without the last good one there is the embedded default, so that a machine
 // with a broken file still has a daemon that says so.
-func load(o options) (cfg *config.Config, problem error, err error) { //nolint:revive,staticcheck // the problem is a value here
+func load(o options) (cfg *config.Config, problem error, err error) {
 	cfg, problem = read(o)
 	if problem == nil {
 		if err := config.SaveLastGood(o.stateDir, cfg); err != nil {

@@ -110,7 +110,7 @@ func (d *daemon) complain(problem error) {
 
 // run serves until a signal, or until the bus is lost.
 func (d *daemon) run() error {
-	defer d.lock.Close() //nolint:errcheck // the lock ends with the process
+	defer d.lock.Close() // the lock ends with the process
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	signals := make(chan os.Signal, 4)

@@ -1,6 +1,6 @@
 // Package housetest has the tests of the house itself: what may import what,
 // and that every room says what it is for.
-package housetest
+package housetest_test
 
 import (
 	"encoding/json"

@@ -67,5 +67,3 @@ func (m *machine) fire(event string) error {
 	}
 	return nil
 }
-
-func (m *machine) state() string { return m.law.Current() }

@@ -169,7 +169,7 @@ func (e *Engine) forward(r *run, c *claim) error {
 			}
 		}
 		if err := e.forwardStep(r, st); err != nil {
-			return fmt.Errorf("cannot %s: %w", st.Summary, err)
+			return fmt.Errorf("%s: %w", st.Name(), err)
 		}
 	}
 	return e.verifyMode(r, c.to, e.doc.Open.Transition.Steps)
@@ -373,7 +373,7 @@ func (e *Engine) settle(r *run) error {
 		e.degradeIf(e.cfg.History.SetChosen(r.plan.To), "cannot remember the chosen mode")
 	}
 	e.degraded, e.drift = nil, nil
-	e.closeLocked(r, Settled, "the machine is in "+r.plan.To+" mode")
+	e.closeLocked(r, Settled, "")
 	e.cfg.Observer.ModeChanged(r.plan.From, r.plan.To, r.transition.ID)
 	return nil
 }

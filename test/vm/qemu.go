@@ -89,7 +89,7 @@ func (m *machine) boot(ctx context.Context) (ending, error) {
 	end, err, running := m.watch(ctx, exited)
 	if running {
 		_ = cmd.Process.Kill()
-		<-exited
+		<-exited //nolint:errcheck // it was killed
 	}
 	if m.panicked() {
 		return end, errPanic

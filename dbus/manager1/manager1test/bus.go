@@ -6,6 +6,7 @@ package manager1test
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -62,7 +63,7 @@ func start(t testing.TB, file string) string {
 		_ = cmd.Wait()
 	})
 	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil && err != io.EOF || line == "" {
+	if err != nil && !errors.Is(err, io.EOF) || line == "" {
 		t.Fatalf("the bus does not come up: %v", err)
 	}
 	address, _, _ := strings.Cut(strings.TrimSpace(line), ",guid=")
