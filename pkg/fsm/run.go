@@ -107,26 +107,6 @@ func cancelCause(ctx context.Context) error {
 	return fmt.Errorf("%w before anything was touched", context.Cause(ctx))
 }
 
-// interactive tells whether a person sits in the session.
-func (s Session) interactive() bool { return s.Class != "greeter" && s.Class != "lock-screen" }
-
-// sameSessions is the second look at who is there. No override skips it.
-func (e *Engine) sameSessions(r *run) error {
-	if !slices.ContainsFunc(r.plan.Steps, func(s Step) bool { return s.Stage == StageEndGUI }) {
-		return nil
-	}
-	now, err := bounded(context.WithoutCancel(r.ctx), readBound, e.cfg.Sessions.Graphical)
-	if err != nil {
-		return fmt.Errorf("cannot see who is logged in: %w", err)
-	}
-	for _, s := range now {
-		if !slices.ContainsFunc(r.frozen, func(f Session) bool { return f.ID == s.ID && f.UID == s.UID }) {
-			return fmt.Errorf("a new session appeared: %s of %s; nobody was ended", s.ID, s.User)
-		}
-	}
-	return nil
-}
-
 // open writes the plan to the ledger: from here on the machine is between two
 // modes, and every way out leads through settle or back.
 func (e *Engine) open(r *run) error {
@@ -173,109 +153,6 @@ func (e *Engine) forward(r *run, c *claim) error {
 		}
 	}
 	return e.verifyMode(r, c.to, e.doc.Open.Transition.Steps)
-}
-
-// lastLook asks once more, right before the first session is ended.
-func (e *Engine) lastLook(r *run, c *claim) error {
-	if err := e.sameSessions(r); err != nil {
-		return err
-	}
-	judgement := e.judge(r, c, true)
-	if blocked(judgement.Verdicts, r.request.Override) {
-		return errors.New(refusal(judgement.Verdicts, r.request.Override))
-	}
-	return nil
-}
-
-// forwardStep is capture, ledger, do, verify. The one write before Do is the
-// step's only one: its success is recorded by the next step's write, and a
-// crash in between undoes it, which is always right.
-func (e *Engine) forwardStep(r *run, st *Step) error {
-	if err := cancelled(r.ctx); err != nil {
-		return err
-	}
-	if err := e.capture(r.ctx, st); err != nil {
-		return err
-	}
-	if err := e.stepTo(r, st, Doing, true); err != nil {
-		return err
-	}
-	err := e.doStep(r.ctx, st)
-	if err == nil {
-		err = e.verifyStep(r.ctx, st)
-	}
-	if err != nil {
-		e.problem(r, st, err)
-		if cause := cancelled(r.ctx); cause != nil {
-			return cause
-		}
-		return err
-	}
-	return e.stepTo(r, st, Done, false)
-}
-
-func cancelled(ctx context.Context) error {
-	if ctx.Err() == nil {
-		return nil
-	}
-	return context.Cause(ctx)
-}
-
-func (e *Engine) verifyStep(ctx context.Context, st *Step) error {
-	if st.Leg == Hook {
-		return nil
-	}
-	ok, err := e.settled(ctx, st.Kind, st.Key, st.Want)
-	if err != nil {
-		return fmt.Errorf("cannot verify it: %w", err)
-	}
-	if !ok {
-		return errors.New("it was done, but did not stay so")
-	}
-	return nil
-}
-
-// stepTo moves a step along its ladder, to disk first when write is set.
-func (e *Engine) stepTo(r *run, st *Step, status Status, write bool) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	before := *st
-	st.Status = status
-	switch status {
-	case Doing, UndoingStep:
-		st.Began, st.Ended = time.Now(), time.Time{}
-	default:
-		st.Ended = time.Now()
-	}
-	if write {
-		if err := e.saveLocked(); err != nil {
-			*st = before
-			return err
-		}
-	}
-	r.step, r.note = st.Index, ""
-	e.publishLocked()
-	e.cfg.Observer.StepChanged(r.transition.ID, len(e.doc.Open.Transition.Steps), *st)
-	return nil
-}
-
-// problem records why a step failed.
-func (e *Engine) problem(r *run, st *Step, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	st.Status, st.Problem, st.Ended = Failed, err.Error(), time.Now()
-	e.publishLocked()
-	e.cfg.Observer.StepChanged(r.transition.ID, len(e.doc.Open.Transition.Steps), *st)
-}
-
-// note is a long step's progress.
-func (e *Engine) note(text string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.run != nil && e.run.note != text {
-		e.run.note = text
-		e.publishLocked()
-	}
 }
 
 // enter moves the run to a phase.
@@ -431,38 +308,4 @@ func (e *Engine) leave(r *run) {
 	defer e.mu.Unlock()
 	e.run = nil
 	r.cancel(nil)
-}
-
-// acquireInBackground does what may fail without taking the mode back, such as
-// the desktop's own vLLM.
-func (e *Engine) acquireInBackground(r *run, c *claim) {
-	ctx, cancel := context.WithCancel(e.ctx)
-	defer cancel()
-	e.mu.Lock()
-	if e.run != nil || e.doc.Open != nil || e.doc.Mode != c.to.Name {
-		e.mu.Unlock()
-		return
-	}
-	e.background = cancel
-	e.mu.Unlock()
-	for _, st := range r.plan.Steps {
-		if !st.Background || ctx.Err() != nil {
-			continue
-		}
-		err := e.doStep(ctx, &st)
-		if err == nil || ctx.Err() != nil {
-			continue
-		}
-		e.mu.Lock()
-		e.degraded = appendNew(e.degraded, fmt.Sprintf("cannot %s: %v", st.Summary, err))
-		e.publishLocked()
-		e.mu.Unlock()
-	}
-}
-
-func (e *Engine) stopBackgroundLocked() {
-	if e.background != nil {
-		e.background()
-		e.background = nil
-	}
 }

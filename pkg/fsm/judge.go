@@ -1,0 +1,81 @@
+package fsm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// judge asks the edge's guards, or only those that want a last look.
+func (e *Engine) judge(r *run, c *claim, lastLook bool) Judgement {
+	e.mu.Lock()
+	specs := e.catalog.Guards(c.edge.Guards)
+	e.mu.Unlock()
+	if lastLook {
+		specs = slices.DeleteFunc(specs, func(g GuardSpec) bool { return !g.LastLook })
+	}
+	if len(specs) == 0 && lastLook {
+		return Judgement{}
+	}
+	q := Question{Guards: specs, From: c.edge.From, To: c.edge.To, Ends: r.frozen, Fresh: true,
+		Units: planner{e.cfg.Actions}.owned(c.from, c.to)}
+	judgement, err := bounded(r.ctx, readBound, func(ctx context.Context) (Judgement, error) {
+		return e.cfg.Judge.Judge(ctx, q), nil
+	})
+	if err != nil {
+		for _, g := range specs {
+			judgement.Verdicts = append(judgement.Verdicts, Verdict{Guard: g.Name, Kind: g.Kind, Outcome: Unknown,
+				Code: "no-answer", Summary: "the guard did not answer", Remedy: "look at the log of moded", Overridable: !g.Final})
+		}
+	}
+	return judgement
+}
+
+func blocked(verdicts []Verdict, override bool) bool {
+	return slices.ContainsFunc(verdicts, func(v Verdict) bool { return v.Blocks(override) })
+}
+
+// refusal is the one-line summary of why; the verdicts say the rest.
+func refusal(verdicts []Verdict, override bool) string {
+	var why []string
+	for _, v := range verdicts {
+		if v.Blocks(override) {
+			why = append(why, v.Summary)
+		}
+	}
+	return "refused: " + strings.Join(why, "; ")
+}
+
+// interactive tells whether a person sits in the session.
+func (s Session) interactive() bool { return s.Class != "greeter" && s.Class != "lock-screen" }
+
+// sameSessions is the second look at who is there. No override skips it.
+func (e *Engine) sameSessions(r *run) error {
+	if !slices.ContainsFunc(r.plan.Steps, func(s Step) bool { return s.Stage == StageEndGUI }) {
+		return nil
+	}
+	now, err := bounded(context.WithoutCancel(r.ctx), readBound, e.cfg.Sessions.Graphical)
+	if err != nil {
+		return fmt.Errorf("cannot see who is logged in: %w", err)
+	}
+	for _, s := range now {
+		if !slices.ContainsFunc(r.frozen, func(f Session) bool { return f.ID == s.ID && f.UID == s.UID }) {
+			return fmt.Errorf("a new session appeared: %s of %s; nobody was ended", s.ID, s.User)
+		}
+	}
+	return nil
+}
+
+// lastLook asks once more, right before the first session is ended.
+func (e *Engine) lastLook(r *run, c *claim) error {
+	if err := e.sameSessions(r); err != nil {
+		return err
+	}
+	judgement := e.judge(r, c, true)
+	if blocked(judgement.Verdicts, r.request.Override) {
+		return errors.New(refusal(judgement.Verdicts, r.request.Override))
+	}
+	return nil
+}

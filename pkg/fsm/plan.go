@@ -1,0 +1,84 @@
+package fsm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Plan answers what a switch would do. It touches nothing and refuses nothing:
+// law, busy and preflight problems are verdicts.
+func (e *Engine) Plan(ctx context.Context, mode string, override bool) (Plan, error) {
+	req := Request{Mode: mode, Override: override, UID: 0, Trigger: "manual"}
+	c, err := e.legal(req)
+	var refused *RequestError
+	switch {
+	case errors.As(err, &refused) && errors.Is(err, ErrUnknownMode):
+		return Plan{}, err
+	case errors.As(err, &refused):
+		c = e.hypothetical(mode)
+		c.plan.Verdicts = append(c.plan.Verdicts, lawVerdict(refused))
+	case c == nil:
+		return Plan{From: mode, To: mode, Allowed: true, NoReturn: -1}, nil
+	case c.revert:
+		return Plan{From: c.effect.From, To: c.effect.To, Event: eventAbort, Allowed: true, NoReturn: -1}, nil
+	}
+	return e.dryRun(ctx, c, override)
+}
+
+// hypothetical is a claim for a way that the law does not allow, so that the
+// plan can still show what would change.
+func (e *Engine) hypothetical(mode string) *claim {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	from, _ := e.catalog.Mode(e.doc.Mode)
+	to, _ := e.catalog.Mode(mode)
+	edge, ok := e.catalog.Edge(e.doc.Mode, mode, "manual")
+	if !ok {
+		edge = Edge{From: e.doc.Mode, To: mode}
+	}
+	return &claim{from: from, to: to, edge: edge}
+}
+
+func lawVerdict(refused *RequestError) Verdict {
+	kind := "law"
+	if errors.Is(refused, ErrBusy) || errors.Is(refused, ErrStuck) {
+		kind = "busy"
+	}
+	return Verdict{Guard: kind, Kind: kind, Outcome: Deny, Code: kind, Summary: refused.Text}
+}
+
+func (e *Engine) dryRun(ctx context.Context, c *claim, override bool) (Plan, error) {
+	sessions, err := e.graphical(ctx)
+	if err != nil {
+		return Plan{}, err
+	}
+	plan := planner{e.cfg.Actions}.plan(ctx, c.from, c.to, c.edge, sessions)
+	q := Question{Guards: e.Catalog().Guards(c.edge.Guards), From: c.edge.From, To: c.edge.To,
+		Ends: sessions, Units: planner{e.cfg.Actions}.owned(c.from, c.to)}
+	judgement, err := bounded(ctx, readBound, func(ctx context.Context) (Judgement, error) {
+		return e.cfg.Judge.Judge(ctx, q), nil
+	})
+	if err != nil {
+		return Plan{}, fmt.Errorf("cannot ask the guards: %w", err)
+	}
+	plan.Verdicts = append(append(c.plan.Verdicts, plan.Verdicts...), judgement.Verdicts...)
+	plan.Allowed = !blocked(plan.Verdicts, override)
+	return plan, nil
+}
+
+// CanSwitch tells by law and business alone whether a mode can be asked for,
+// and with what effect; it asks no guard and no probe. A nil effect means
+// already there.
+func (e *Engine) CanSwitch(ctx context.Context, mode string) (*Effect, error) {
+	c, err := e.legal(Request{Mode: mode, Trigger: "manual"})
+	if err != nil || c == nil {
+		return nil, err
+	}
+	if c.to.Headless && !c.from.Headless {
+		if c.effect.Ends, err = e.graphical(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return &c.effect, nil
+}

@@ -1,0 +1,88 @@
+package fsm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Difference is a setting that is not as the mode wants it.
+type Difference struct {
+	Kind      string
+	Key       string
+	Want      Value
+	Essential bool
+	// Problem is a sentence for people.
+	Problem string
+}
+
+// ID names the knob.
+func (d Difference) ID() string { return knobID(d.Kind, d.Key) }
+
+// Verify compares the machine with the present mode; while a transition is
+// under way, with the mode that it goes to. In boot there is nothing to compare
+// with.
+func (e *Engine) Verify(ctx context.Context) ([]Difference, error) {
+	e.mu.Lock()
+	name := e.doc.Mode
+	if e.run != nil && !e.run.undoing {
+		name = e.run.transition.To
+	}
+	mode, ok := e.catalog.Mode(name)
+	e.mu.Unlock()
+	if !ok {
+		return nil, nil
+	}
+	return e.differences(ctx, mode, nil), nil
+}
+
+// differences lists what is not as the mode wants it. Where steps have just
+// moved a knob, their bound value is what it is compared with.
+func (e *Engine) differences(ctx context.Context, mode Mode, steps []Step) []Difference {
+	var found []Difference
+	for _, s := range mode.Settings {
+		want, background := e.wanted(ctx, s, steps)
+		if background {
+			continue
+		}
+		ok, err := e.settled(ctx, s.Kind, s.Key, want)
+		switch {
+		case errors.Is(err, ErrMissing) && s.WhenMissing == Skip, ok && err == nil:
+		case err != nil:
+			found = append(found, Difference{s.Kind, s.Key, want, s.Essential, err.Error()})
+		default:
+			found = append(found, Difference{s.Kind, s.Key, want, s.Essential, "it is not " + string(want)})
+		}
+	}
+	return found
+}
+
+func (e *Engine) wanted(ctx context.Context, s Setting, steps []Step) (want Value, background bool) {
+	for i := len(steps) - 1; i >= 0; i-- {
+		if steps[i].Kind == s.Kind && steps[i].Key == s.Key {
+			return steps[i].Want, steps[i].Background
+		}
+	}
+	if b, ok := e.cfg.Actions[s.Kind].(Binder); ok {
+		if bound, err := b.Bind(ctx, s.Key, s.Value, Context{To: e.doc.Mode}); err == nil {
+			return bound, false
+		}
+	}
+	return s.Value, false
+}
+
+// lookForDrift puts what differs from a mode just taken over into Degraded. It
+// never acts.
+func (e *Engine) lookForDrift(mode Mode) {
+	differences := e.differences(e.ctx, mode, nil)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.doc.Mode != mode.Name || e.run != nil || e.ctx.Err() != nil {
+		return
+	}
+	e.drift = nil
+	for _, d := range differences {
+		e.drift = append(e.drift, fmt.Sprintf("%s differs from %s: %s", d.ID(), mode.Name, d.Problem))
+	}
+	e.publishLocked()
+}
