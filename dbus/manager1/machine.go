@@ -88,8 +88,8 @@ func (v *Setting) FromMap(m Dict) { decode(v, m) }
 type Properties struct {
 	Mode           string    `json:"mode"`
 	Target         string    `json:"target"`
-	Transition     Progress  `json:"transition,omitzero"`
-	LastTransition Record    `json:"last-transition,omitzero"`
+	Transition     Progress  `json:"transition"`
+	LastTransition Record    `json:"last-transition"`
 	LastVerdicts   []Verdict `json:"last-verdicts"`
 	Degraded       []string  `json:"degraded"`
 	Holds          uint32    `json:"holds"`

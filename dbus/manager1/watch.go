@@ -27,8 +27,8 @@ type Event struct {
 	From    string `json:"from,omitempty"`
 	To      string `json:"to,omitempty"`
 	Reason  string `json:"reason,omitempty"`
-	Index   uint32 `json:"index,omitempty"`
-	Total   uint32 `json:"total,omitempty"`
+	Index   uint32 `json:"index"`
+	Total   uint32 `json:"total"`
 	Step    string `json:"step,omitempty"`
 	Status  string `json:"status,omitempty"`
 	Outcome string `json:"outcome,omitempty"`
@@ -51,7 +51,8 @@ func (c *Client) Watch(ctx context.Context) (<-chan Event, error) {
 		c.conn.RemoveSignal(w.signals)
 		return nil, err
 	}
-	go w.run(ctx)
+	first := w.greeting(ctx) // before the caller does anything
+	go w.run(ctx, first)
 	return w.events, nil
 }
 
@@ -88,10 +89,10 @@ func (w *watcher) subscribe(ctx context.Context) error {
 	return nil
 }
 
-func (w *watcher) run(ctx context.Context) {
+func (w *watcher) run(ctx context.Context, first Event) {
 	defer close(w.events)
 	defer w.unsubscribe()
-	for ok := w.greet(ctx); ok; {
+	for ok := w.emit(ctx, first); ok; {
 		select {
 		case <-ctx.Done():
 			return
@@ -118,18 +119,18 @@ func (w *watcher) emit(ctx context.Context, e Event) bool {
 	}
 }
 
-// greet reports that the daemon came or went.
-func (w *watcher) greet(ctx context.Context) bool {
+// greeting is the event of a daemon that came or went.
+func (w *watcher) greeting(ctx context.Context) Event {
 	w.properties = Properties{}
 	if w.owner == "" {
-		return w.emit(ctx, Event{Kind: EventVanished})
+		return Event{Kind: EventVanished}
 	}
 	p, err := w.client.Properties(ctx)
 	if err != nil {
-		return w.emit(ctx, Event{Kind: EventVanished})
+		return Event{Kind: EventVanished}
 	}
 	w.properties = p
-	return w.emit(ctx, Event{Kind: EventAppeared, Properties: &p})
+	return Event{Kind: EventAppeared, Properties: &p}
 }
 
 func (w *watcher) handle(ctx context.Context, s *dbus.Signal) bool {
@@ -152,7 +153,7 @@ func (w *watcher) ownerChanged(ctx context.Context, s *dbus.Signal) bool {
 		return true
 	}
 	w.owner = after
-	return w.greet(ctx)
+	return w.emit(ctx, w.greeting(ctx))
 }
 
 // event reads a signal; false means that it is none of ours, or malformed.

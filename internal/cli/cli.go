@@ -18,9 +18,6 @@ import (
 	"github.com/modectl/moded/dbus/manager1"
 )
 
-// Version is set when the binary is built.
-var Version = "devel"
-
 // Env is the world as a command sees it, so that tests can make one.
 type Env struct {
 	// Args begins with the program's name; "mode" is a second one.

@@ -86,9 +86,7 @@ func (f *follower) leave(code int, why string) error {
 func (f *follower) handle(ctx context.Context, e manager1.Event) (bool, error) {
 	switch e.Kind {
 	case manager1.EventVanished:
-		f.gone = time.After(patience)
-		f.app.ui.erase()
-		fmt.Fprintln(f.app.Stderr, "moded has left the bus; waiting for it to come back, which undoes what had begun ...")
+		f.vanished()
 	case manager1.EventAppeared:
 		return f.appeared(ctx, *e.Properties)
 	case manager1.EventProperties:
@@ -103,6 +101,15 @@ func (f *follower) handle(ctx context.Context, e manager1.Event) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+func (f *follower) vanished() {
+	if f.gone != nil {
+		return
+	}
+	f.gone = time.After(patience)
+	f.app.ui.erase()
+	fmt.Fprintln(f.app.Stderr, "moded has left the bus; waiting for it to come back, which undoes what had begun ...")
 }
 
 // appeared is the first event, when there is nothing to do, and comes again

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,7 +66,7 @@ func (a *app) history(ctx context.Context, limit uint32) error {
 	for _, r := range records {
 		outcome := pad(a.ui.paint(outcomeStyle(r.Outcome), r.Outcome), len(manager1.RolledBack))
 		head := pad(number(r.ID), ids) + "  " + pad(a.when(r.Started), 16) + "  " + pad(way(r), ways) + "  " + outcome + "  "
-		a.ui.text(head, plain, strings.Join(append([]string{pad(took(r.DurationMS), 8)}, notes(r)...), " "))
+		a.ui.text(head, plain, strings.TrimSpace(pad(took(r.DurationMS), 9)+" "+strings.Join(notes(r), " ")))
 	}
 	return nil
 }
@@ -87,10 +88,10 @@ func notes(r manager1.Record) []string {
 	if r.Override {
 		list = append(list, "[overridden]")
 	}
-	if r.Message != "" {
-		list = append(list, r.Message)
+	if m := message(r); m != "" {
+		list = append(list, m)
 	}
-	if len(r.Lost) > 0 {
+	if isLoss(r) {
 		list = append(list, "["+lost(r)+"]")
 	}
 	return list
@@ -120,7 +121,7 @@ func (a *app) printRecord(r manager1.Record) {
 	a.ui.printf("%s%s %s", head("Transition"), number(r.ID), a.ui.paint(bold, a.ui.sprintArrow(r.From, r.To)))
 	a.ui.printf("%s%s", head("Outcome"), a.ui.paint(outcomeStyle(r.Outcome), outcome))
 	for _, row := range []struct{ name, text string }{
-		{"Mode", r.Mode}, {"Message", r.Message}, {"Lost", strings.Join(r.Lost, ", ")}, {"Event", r.Event},
+		{"Mode", r.Mode}, {"Message", message(r)}, {"Closed", strings.Join(r.Lost, ", ")}, {"Event", r.Event},
 		{"Begun by", begunBy(r)}, {"Because", r.Reason},
 		{"Started", a.when(r.Started)}, {"Took", took(r.DurationMS)},
 	} {
@@ -140,9 +141,9 @@ func begunBy(r manager1.Record) string {
 	return line
 }
 
-// printDone lists steps with how they ended.
+// printDone lists steps with how they ended, if any of them began.
 func (a *app) printDone(steps []manager1.Step) {
-	if len(steps) == 0 {
+	if !slices.ContainsFunc(steps, func(s manager1.Step) bool { return s.Status != manager1.Pending }) {
 		return
 	}
 	width := longest(steps, func(s manager1.Step) string { return s.Name })

@@ -46,8 +46,8 @@ func outcomeCode(outcome string) int {
 
 func (a *app) settled(r manager1.Record) {
 	a.ui.printf("%s", a.ui.paint(green, fmt.Sprintf("The machine is in %s mode (%s, transition %s).", r.Mode, took(r.DurationMS), number(r.ID))))
-	if r.Message != "" {
-		a.ui.text("", yellow, r.Message)
+	if text := message(r); text != "" {
+		a.ui.text("", yellow, text)
 	}
 	for _, s := range r.Steps {
 		if s.Background && s.Status != manager1.Done {
@@ -65,8 +65,8 @@ func (a *app) rolledBack(r manager1.Record) {
 		what = "did not succeed"
 	}
 	text := fmt.Sprintf("the switch to %s %s", r.To, what)
-	if r.Message != "" {
-		text += ": " + r.Message
+	if m := message(r); m != "" {
+		text += ": " + m
 	}
 	a.complain(text)
 	for _, s := range r.Steps {
@@ -108,6 +108,9 @@ func (a *app) refused(ctx context.Context, mode string, verdicts []manager1.Verd
 		return err
 	}
 	r := manager1.Record{ID: e.ID, To: mode, Outcome: manager1.Refused, Message: e.Message, Verdicts: verdicts}
+	if p, err := a.conn.Properties(ctx); err == nil {
+		r.From, r.Mode = p.Mode, p.Mode
+	}
 	if e.ID != 0 {
 		if full, err := a.conn.GetTransition(ctx, e.ID); err == nil {
 			r = full

@@ -16,11 +16,19 @@ func (a *app) planCommand() *cobra.Command {
 		Use: "plan MODE", Short: "Show what a switch would do, and what speaks against it",
 		Long: `Shows the verdicts of all guards and every step in order, with the point of no
 return. Nothing is touched. Exit code 3 when the switch would be refused.`,
-		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeModes,
+		Args: oneMode, ValidArgsFunction: a.completeModes,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.plan(cmd.Context(), args[0], force) },
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "plan as for switch --force")
 	return a.jsonFlag(cmd)
+}
+
+// oneMode is the argument of commands about a mode.
+func oneMode(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%s needs the name of one mode; modectl modes lists them", cmd.Name())
+	}
+	return nil
 }
 
 // fullPlan is what plan prints as JSON.

@@ -33,6 +33,7 @@ func (p *progress) properties(t manager1.Progress) {
 			p.app.ui.printf("grace period, %s; modectl cancel ends it, and nothing was touched", p.app.left(t.Deadline))
 		}
 	case manager1.PhaseUndoing:
+		p.current = ""
 		why := "undoing"
 		if t.Message != "" {
 			why += ": " + t.Message

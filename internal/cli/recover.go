@@ -20,18 +20,20 @@ func (a *app) recoverCommand() *cobra.Command {
 		Use: "recover", Short: "Go on from a transition that is stuck", Args: cobra.NoArgs,
 		Long: "A transition is stuck when undoing it failed, or would end a session that was\nnot in the plan.\n\n" + recoverHint,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			flags := manager1.RecoverUndo
-			if fresh {
-				flags = manager1.RecoverFresh
-			} else if adopt {
-				flags = manager1.RecoverAdopt
+			switch {
+			case fresh && adopt:
+				return exitf(exitUsage, "say --fresh or --adopt, not both")
+			case fresh:
+				return a.recover(cmd.Context(), manager1.RecoverFresh)
+			case adopt:
+				return a.recover(cmd.Context(), manager1.RecoverAdopt)
+			default:
+				return a.recover(cmd.Context(), manager1.RecoverUndo)
 			}
-			return a.recover(cmd.Context(), flags)
 		},
 	}
 	cmd.Flags().BoolVar(&fresh, "fresh", false, "a new plan to the mode it began in")
 	cmd.Flags().BoolVar(&adopt, "adopt", false, "take the mode that verifies")
-	cmd.MarkFlagsMutuallyExclusive("fresh", "adopt")
 	return cmd
 }
 

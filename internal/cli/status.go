@@ -141,17 +141,21 @@ func wayOut(t manager1.Progress) string {
 func (a *app) recordLine(r manager1.Record) string {
 	var b strings.Builder
 	b.WriteString(number(r.ID) + " " + a.ui.sprintArrow(r.From, r.To) + ", " + r.Outcome + " " + a.ago(r.Finished))
-	if r.Message != "" {
-		b.WriteString(": " + r.Message)
+	if m := message(r); m != "" {
+		b.WriteString(": " + m)
 	}
 	return b.String()
 }
 
 func (a *app) printLost(r manager1.Record) {
-	if len(r.Lost) > 0 {
+	if isLoss(r) {
 		a.ui.text(statusHead, yellow, lost(r))
 	}
 }
+
+// isLoss tells whether something was closed in vain. A switch that succeeded
+// closed what its plan said.
+func isLoss(r manager1.Record) bool { return len(r.Lost) > 0 && r.Outcome != manager1.Settled }
 
 // lost says what a rollback could not bring back.
 func lost(r manager1.Record) string {

@@ -30,7 +30,7 @@ func (o switchOptions) flags() uint32 {
 func (a *app) switchCommand() *cobra.Command {
 	var o switchOptions
 	cmd := &cobra.Command{
-		Use: "switch MODE", Short: "Go to a mode", ValidArgsFunction: a.completeModes, Args: cobra.ExactArgs(1),
+		Use: "switch MODE", Short: "Go to a mode", ValidArgsFunction: a.completeModes, Args: oneMode,
 		Long: `Shows the plan, asks before sessions end, goes to the mode and shows how it
 goes. Where nobody can be asked, sessions end only with --yes. Leaving modectl
 (Ctrl-C) does not end the switch: modectl cancel does.
@@ -88,10 +88,13 @@ func (a *app) tryRefused(ctx context.Context, mode string, p manager1.Plan, o sw
 	}
 	return a.start(ctx, mode, o, func(request func(*manager1.Client) error) error {
 		err := request(a.conn.Quiet())
-		if isAny(err, manager1.ErrInteractive, manager1.ErrAccessDenied) {
+		switch {
+		case isAny(err, manager1.ErrInteractive, manager1.ErrAccessDenied):
 			return a.refused(ctx, mode, p.Verdicts, o, &manager1.Error{Name: manager1.ErrRefused})
+		case err != nil:
+			return a.refused(ctx, mode, p.Verdicts, o, err)
 		}
-		return err
+		return nil
 	})
 }
 

@@ -17,7 +17,7 @@ type ui struct {
 	live  bool // lines may be drawn over
 	width int  // 0: do not wrap
 	arrow string
-	drawn bool // a line that erase removes is on the screen
+	drawn string // the line on the screen that erase removes
 }
 
 // style is an SGR sequence's parameters.
@@ -93,19 +93,22 @@ func (u *ui) draw(line string) {
 	if !u.live {
 		return
 	}
-	u.erase()
 	runes := []rune(line)
 	if len(runes) >= u.width {
 		runes = append(runes[:u.width-2], '…')
 	}
-	fmt.Fprint(u.out, string(runes))
-	u.drawn = true
+	if line = string(runes); line == u.drawn {
+		return
+	}
+	u.erase()
+	fmt.Fprint(u.out, line)
+	u.drawn = line
 }
 
 func (u *ui) erase() {
-	if u.drawn {
+	if u.drawn != "" {
 		fmt.Fprint(u.out, "\r\x1b[K")
-		u.drawn = false
+		u.drawn = ""
 	}
 }
 

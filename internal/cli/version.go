@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/modectl/moded/internal/version"
 )
 
 func (a *app) versionCommand() *cobra.Command {
@@ -25,11 +27,11 @@ func (a *app) version(ctx context.Context) error {
 		daemon = p.Version
 	}
 	if a.json {
-		return a.printJSON(map[string]string{"modectl": Version, "moded": daemon})
+		return a.printJSON(map[string]string{"modectl": version.Version, "moded": daemon})
 	}
 	if daemon == "" {
 		daemon = "not running"
 	}
-	a.ui.printf("modectl %s\nmoded %s", Version, daemon)
+	a.ui.printf("modectl %s\nmoded %s", version.Version, daemon)
 	return nil
 }

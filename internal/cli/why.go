@@ -14,7 +14,7 @@ func (a *app) whyCommand() *cobra.Command {
 		Use: "why MODE", Short: "Say what stands in the way of a mode, and what to do about it",
 		Long: `Says whether a switch would be refused and why, and whether it needs a password.
 Exit code 3 when it would be refused.`,
-		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeModes,
+		Args: oneMode, ValidArgsFunction: a.completeModes,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.why(cmd.Context(), args[0]) },
 	}
 	return a.jsonFlag(cmd)

@@ -152,3 +152,13 @@ func number(id uint32) string { return "#" + strconv.FormatUint(uint64(id), 10) 
 
 // stepCount shows a place in a plan, counted from 1: "3/9".
 func stepCount(index, total uint32) string { return fmt.Sprintf("%d/%d", index+1, total) }
+
+// message is what a record says beyond its outcome and mode, which are shown
+// beside it.
+func message(r manager1.Record) string {
+	text := strings.TrimPrefix(r.Message, r.Outcome+": ")
+	if text == "the machine is in "+r.Mode+" mode" {
+		return ""
+	}
+	return text
+}

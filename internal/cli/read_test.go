@@ -1,0 +1,129 @@
+package cli_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/modectl/moded/dbus/manager1"
+	"github.com/modectl/moded/dbus/manager1/manager1test"
+)
+
+// open is the machine with a transition under way.
+func open(phase string, change func(p *manager1.Progress)) func() *manager1test.Daemon {
+	t := manager1.Progress{
+		ID: 17, From: "desktop", To: "compute", Event: "to_compute", Trigger: "manual", Reason: "the night's jobs", RequesterUID: 1000,
+		Phase: phase, Of: 5, NoReturn: 1, Ends: []string{"session 3 of dev"}, Started: noon.Add(-time.Minute), Deadline: noon.Add(75 * time.Second),
+	}
+	if change != nil {
+		change(&t)
+	}
+	return with(func(d *manager1test.Daemon) {
+		d.Properties.Mode, d.Properties.Target, d.Properties.Transition = "transitioning", "compute", t
+	})
+}
+
+func withResources() *manager1test.Daemon {
+	d := machine()
+	node := manager1.Culprit{Kind: "client", Client: "REAPER", Comm: "reaper", PID: 4711, User: "dev"}
+	d.Resources = manager1.Resources{
+		CPUs: 32, Load1: 1.5, Load5: 1, Load15: 0.5, MemoryTotal: 128 << 30, MemoryAvailable: 103 << 30, PSICPU: 0.4,
+		GPUs: []manager1.GPU{
+			{GPU: "gpu0", Driver: "nvidia", Model: "RTX 6000", Role: "display", BusyPercent: 6, MemoryTotal: 48 << 30, MemoryUsed: 1 << 30, Holders: []manager1.Culprit{{Kind: "process", Comm: "gnome-shell", PID: 9, User: "dev"}}},
+			{GPU: "gpu1", Driver: "nvidia", Suspended: true},
+		},
+		Sessions: []manager1.Session{{Session: "3", User: "dev", Type: "wayland", Seat: "seat0", Desktop: "gnome"}, {Session: "5", User: "ann", Type: "tty", Remote: true}},
+		Audio:    []manager1.AudioUser{{User: "dev", State: "running", Agent: true, Nodes: []manager1.Culprit{node}}, {User: "ann", State: "unknown"}},
+		Units:    []manager1.Unit{{Unit: "vllm.service", ActiveState: "active", SubState: "running"}},
+		Unknown:  []string{"psi: the kernel does not say"}, Facts: `{"a":1}`,
+	}
+	return d
+}
+
+func degraded() *manager1test.Daemon {
+	d := machine()
+	d.Properties.Holds = 2
+	d.Properties.Degraded = []string{"vllm.service failed: journalctl -u vllm tells why", "fstrim.timer is \x1b[31mstopped\u202e"}
+	d.Properties.LastTransition = rolledBack(15)
+	d.Properties.LastVerdicts = []manager1.Verdict{recording(), blind()}
+	return d
+}
+
+func TestReads(t *testing.T) {
+	t.Parallel()
+	refused := with(func(d *manager1test.Daemon) { d.Plans["compute"] = refusedPlan() })
+	law := with(func(d *manager1test.Daemon) {
+		d.Plans["compute"], d.Can = lawPlan(), map[string]string{"compute": "challenge"}
+	})
+	busy := with(func(d *manager1test.Daemon) {
+		d.Plans["compute"] = manager1.Plan{Verdicts: []manager1.Verdict{{Guard: "busy", Kind: "busy", Outcome: "deny", Summary: "transition 17 from desktop to studio runs"}}}
+	})
+	drift := with(func(d *manager1test.Daemon) {
+		d.Settings = []manager1.Setting{
+			{Kind: "gui", Want: "on", Have: "on", Settled: true, Essential: true},
+			{Kind: "units", Key: "fstrim.timer", Want: "active", Have: "inactive"},
+			{Kind: "gpus", Key: "gpu0", Want: "display", Error: "the probe does not answer"},
+		}
+	})
+	held := with(func(d *manager1test.Daemon) {
+		d.Holds = []manager1.HoldInfo{{Scope: "automatic", Who: "borg", Why: "the backup runs", User: "root", Since: noon.Add(-time.Hour)}}
+	})
+	noHolds := with(func(d *manager1test.Daemon) {
+		d.Errors = map[string]*manager1.Error{"ListHolds": manager1.Errorf(manager1.ErrNotSupported, "this version has no holds")}
+	})
+	playAll(t, []scene{
+		{name: "status", daemon: machine, args: "status"},
+		{name: "no command is status", daemon: machine},
+		{name: "status as JSON", daemon: withResources, args: "status --resources --json"},
+		{name: "status with resources", daemon: withResources, args: "status --resources"},
+		{name: "status degraded", daemon: degraded, args: "status"},
+		{name: "status degraded in colour", daemon: degraded, args: "status", tty: true, width: 60},
+		{name: "status without colour", daemon: degraded, args: "status", tty: true, width: 200, env: map[string]string{"NO_COLOR": "1"}},
+		{name: "status in an ASCII locale", daemon: machine, args: "status", env: map[string]string{"LANG": "C"}},
+		{name: "status in grace", daemon: open("grace", nil), args: "status"},
+		{name: "status running", daemon: open("running", func(p *manager1.Progress) { p.Step, p.Index, p.Past = "audio release", 2, true }), args: "status"},
+		{name: "status awaiting confirm", daemon: open("awaiting-confirm", nil), args: "status"},
+		{name: "status stuck", daemon: open("stuck", func(p *manager1.Progress) { p.Message, p.Deadline = "session 9 of ann is not in the plan", time.Time{} }), args: "status"},
+		{name: "no daemon", args: "status"},
+		{name: "plan", daemon: machine, args: "plan compute"},
+		{name: "plan in colour", daemon: machine, args: "plan compute", tty: true, width: 50},
+		{name: "plan refused", daemon: refused, args: "plan compute"},
+		{name: "plan overridden", daemon: refused, args: "plan compute --force"},
+		{name: "plan as JSON", daemon: refused, args: "plan compute --json"},
+		{name: "plan for where we are", daemon: machine, args: "plan desktop"},
+		{name: "plan of an unknown mode", daemon: machine, args: "plan nonsense"},
+		{name: "plan busy", daemon: busy, args: "plan compute"},
+		{name: "why", daemon: refused, args: "why compute"},
+		{name: "why not by law", daemon: law, args: "why compute"},
+		{name: "why not at all", daemon: machine, args: "why compute"},
+		{name: "why as JSON", daemon: law, args: "why compute --json"},
+		{name: "modes", daemon: machine, args: "modes -v"},
+		{name: "modes as JSON", daemon: machine, args: "modes --json"},
+		{name: "guards", daemon: refused, args: "guards"},
+		{name: "guards of a mode", daemon: refused, args: "guards compute"},
+		{name: "guards as JSON", daemon: machine, args: "guards studio --json"},
+		{name: "history", daemon: machine, args: "history"},
+		{name: "history as JSON", daemon: machine, args: "history -n 1 --json"},
+		{name: "history show", daemon: machine, args: "history show 15"},
+		{name: "history show refused", daemon: machine, args: "history show #14"},
+		{name: "history show as JSON", daemon: machine, args: "history show 14 --json"},
+		{name: "history show nothing", daemon: machine, args: "history show 99"},
+		{name: "history show nonsense", daemon: machine, args: "history show x"},
+		{name: "verify", daemon: drift, args: "verify"},
+		{name: "verify as JSON", daemon: drift, args: "verify --json"},
+		{name: "holds", daemon: held, args: "holds"},
+		{name: "holds not supported", daemon: noHolds, args: "holds"},
+		{name: "version", daemon: machine, args: "version"},
+		{name: "version without a daemon", args: "version --json"},
+		{name: "completion of modes", daemon: machine, args: "__complete switch st"},
+		{name: "unknown command", args: "nonsense"},
+		{name: "unknown flag", args: "status --nonsense"},
+		{name: "missing argument", args: "plan"},
+		{name: "another machine", args: "-H dev@box switch compute --yes --reason x"},
+		{name: "a host that is an option", args: "-H -oProxyCommand=x status"},
+		{name: "config check", args: "config check testdata/good.toml"},
+		{name: "config check bad", args: "config check testdata/bad.toml"},
+		{name: "config check missing", args: "config check testdata/missing.toml"},
+		{name: "graph", daemon: machine, args: "graph testdata/good.toml"},
+		{name: "graph for Graphviz", args: "graph --format dot testdata/good.toml"},
+	})
+}
