@@ -1,24 +1,28 @@
 package look
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"github.com/prometheus/procfs"
+)
 
 // place is where systemd put a process.
 type place struct{ unit, userUnit, session string }
 
-// parseCgroup finds the units of a process in the text of its cgroup file. On
-// the unified hierarchy the line is "0::PATH", before it "1:name=systemd:PATH".
-// A path is slices, then a unit, then what that unit made below itself; a
-// user's manager begins anew. See man:systemd.unit(5) and sd_pid_get_unit(3).
-func parseCgroup(text string) place {
+// placeIn finds the units of a process in its cgroups. On the unified hierarchy
+// that is number 0, before it the one named "systemd". A path is slices, then a
+// unit, then what that unit made below itself; a user's manager begins anew. See
+// man:systemd.unit(5) and sd_pid_get_unit(3).
+func placeIn(cgroups []procfs.Cgroup) place {
 	var path string
-	for line := range strings.Lines(text) {
-		line = strings.TrimSuffix(line, "\n")
-		if p, ok := strings.CutPrefix(line, "0::"); ok && (path == "" || p != "/") {
-			path = p
-		}
-		if _, p, ok := strings.Cut(line, ":name=systemd:"); ok {
-			path = p
+	for _, c := range cgroups {
+		if slices.Contains(c.Controllers, "name=systemd") {
+			path = c.Path
 			break
+		}
+		if c.HierarchyID == 0 && (path == "" || c.Path != "/") {
+			path = c.Path
 		}
 	}
 	return placeOf(strings.TrimSuffix(path, " (deleted)"))

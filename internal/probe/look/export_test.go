@@ -1,11 +1,42 @@
 package look
 
-import "time"
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
 
-// Place is how a cgroup file is read.
-func Place(text string) (unit, userUnit, session string) {
-	p := parseCgroup(text)
+	"github.com/prometheus/procfs"
+
+	"github.com/modectl/moded/pkg/facts"
+)
+
+// Place is how a cgroup file is read; one that procfs does not understand says
+// nothing.
+func Place(t *testing.T, text string) (unit, userUnit, session string) {
+	t.Helper()
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "7"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "7", "cgroup"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	fs, err := procfs.NewFS(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := walker{fs: fs}
+	cgroups, _ := w.cgroups(7)
+	p := placeIn(cgroups)
 	return p.unit, p.userUnit, p.session
+}
+
+// Identified tells whether a process is whose a descriptor of its directory says.
+func Identified(m *Machine, dir *os.File, pid uint32) bool {
+	fs, err := m.procfs()
+	w := walker{fs: fs}
+	return err == nil && w.identify(int(dir.Fd()), &proc{Process: facts.Process{PID: pid}})
 }
 
 // Fdinfo is how an fdinfo file is read.

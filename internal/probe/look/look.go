@@ -2,10 +2,22 @@
 // programs by name, audio servers, and who has a GPU open.
 //
 // It reads /proc, /sys and /dev/shm below a root, changes nothing, wakes no
-// device, and believes nobody: names are cleaned, what is not a regular file is
-// not read, a process's place is what its cgroup says. Processes come and go
-// while one looks: what has just vanished (ENOENT, ESRCH) is no error, what may
-// not be read makes the part unknown.
+// device, and believes nobody: names are cleaned, a process's place is what its
+// cgroup says. Processes come and go while one looks: what has just vanished
+// (ENOENT, ESRCH) is no error, what may not be read makes the part unknown.
+//
+// procfs reads the load, memory, pressure and cgroups. Read by hand is what it
+// drops or cannot do as we need it:
+//   - fdinfo, of which it keeps no drm- line;
+//   - the descriptors of all processes: it makes a string of each target and
+//     drops the errors that make an answer unknown;
+//   - status, of which it keeps neither the state nor the number of threads, and
+//     which must be read through a descriptor of the process, see identify;
+//   - the number of CPUs, for which it has only /proc/stat with a count for each
+//     interrupt.
+//
+// By hand, what is not a regular file is not read. procfs opens whatever it is
+// given and may wait; the kernel's own files never do, and the budget ends it.
 package look
 
 import (

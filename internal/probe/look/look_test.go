@@ -125,19 +125,29 @@ func (at tree) put(name, text string) {
 	put(at.t, at.root, name, text)
 }
 
+func (at tree) fifo(name string) {
+	at.t.Helper()
+	_ = os.Remove(at.path(name))
+	if err := syscall.Mkfifo(at.path(name), 0o600); err != nil {
+		at.t.Fatal(err)
+	}
+}
+
 func TestAPartThatCannotBeReadIsUnknown(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		damage func(at tree)
 		want   string // parts that are unknown
 	}{
-		"a load that is a FIFO does not block": {func(at tree) {
-			path := at.path("proc/loadavg")
-			_ = os.Remove(path)
-			if err := syscall.Mkfifo(path, 0o600); err != nil {
-				panic(err)
-			}
-		}, "load"},
+		"a file that is a FIFO does not block": {func(at tree) {
+			at.fifo("etc/passwd")
+			at.fifo("sys/devices/system/cpu/online")
+			at.fifo("proc/1400/status")
+			at.fifo("proc/1200/fdinfo/9")
+		}, ""},
+		"cgroups that are nonsense are no error": {func(at tree) {
+			at.put("proc/1400/cgroup", "none")
+		}, ""},
 		"a load that is no number": {func(at tree) {
 			at.put("proc/loadavg", "x y z")
 		}, "load"},
@@ -195,6 +205,51 @@ func TestALookThatTakesTooLongIsUnknown(t *testing.T) {
 		if !strings.Contains(why, "longer than 1ns") {
 			t.Errorf("got %q", why)
 		}
+	}
+}
+
+func TestAPidThatIsUsedAgainIsNotTheProcessThatHadIt(t *testing.T) {
+	t.Parallel()
+	m := machine(t, "machine.txtar")
+	dir, err := os.Open(filepath.Join(m.Root, "proc/1400"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	if !look.Identified(m, dir, 1400) {
+		t.Error("a process that lives is not identified")
+	}
+	if err := os.RemoveAll(dir.Name()); err != nil {
+		t.Fatal(err)
+	}
+	put(t, m.Root, "proc/1400/status", "Uid:\t0\t0\t0\t0\n")
+	put(t, m.Root, "proc/1400/cgroup", "0::/system.slice/systemd-logind.service\n")
+	if look.Identified(m, dir, 1400) {
+		t.Error("a process that has ended is taken for its successor")
+	}
+}
+
+// TestAFileThatNeverOpensIsLeftBehind has a FIFO where procfs opens a file and
+// waits: the part is unknown when its budget is used up, and the others known.
+func TestAFileThatNeverOpensIsLeftBehind(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"proc/loadavg", "proc/pressure/cpu"} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			m := machine(t, "machine.txtar")
+			tree{t, m.Root}.fifo(file)
+			// Whoever waits at the other end is let go with the test.
+			t.Cleanup(func() {
+				if f, err := os.OpenFile(filepath.Join(m.Root, file), os.O_RDWR, 0); err == nil {
+					_ = f.Close()
+				}
+			})
+			m.Budget = 500 * time.Millisecond
+			a := m.Look(context.Background(), probe.Question{Load: true, Memory: true})
+			if !strings.Contains(a.Load.Unknown, "longer than") || !a.Memory.Known() {
+				t.Errorf("load %q, memory %q", a.Load.Unknown, a.Memory.Unknown)
+			}
+		})
 	}
 }
 

@@ -32,7 +32,7 @@ func TestCgroup(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			unit, userUnit, session := look.Place(c.text)
+			unit, userUnit, session := look.Place(t, c.text)
 			if got := unit + " " + userUnit + " " + session; got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
@@ -94,7 +94,7 @@ func FuzzCgroup(f *testing.F) {
 	f.Add("0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-x.scope\n")
 	f.Add("1:name=systemd:/system.slice/_a.service (deleted)\n0::/..\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		unit, userUnit, session := look.Place(text)
+		unit, userUnit, session := look.Place(t, text)
 		if strings.Contains(unit+userUnit+session, "/") {
 			t.Errorf("a name with a slash: %q %q %q", unit, userUnit, session)
 		}

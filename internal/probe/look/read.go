@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,6 +18,11 @@ const maxFile = 1 << 20
 // path puts a path under the root.
 func (m *Machine) path(elem ...string) string {
 	return filepath.Join(append([]string{m.Root}, elem...)...)
+}
+
+// procfs is /proc under the root.
+func (m *Machine) procfs() (procfs.FS, error) {
+	return procfs.NewFS(m.path("proc"))
 }
 
 func (m *Machine) read(elem ...string) (string, error) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
 	"github.com/modectl/moded/pkg/facts"
@@ -16,17 +17,19 @@ import (
 // load reads /proc/loadavg and the pressure of CPU and IO.
 func (m *Machine) load() (facts.Load, error) {
 	l := facts.Load{CPUs: m.cpus()}
-	text, err := m.read("proc/loadavg")
+	proc, err := m.procfs()
 	if err != nil {
 		return l, fmt.Errorf("cannot read the load: %w", err)
 	}
-	if n, err := fmt.Sscan(text, &l.Load1, &l.Load5, &l.Load15); n < 3 {
-		return l, fmt.Errorf("cannot understand /proc/loadavg: %w", err)
+	avg, err := proc.LoadAvg()
+	if err != nil {
+		return l, fmt.Errorf("cannot read the load: %w", err)
 	}
-	if l.PSI, err = m.pressure("cpu"); err != nil {
+	l.Load1, l.Load5, l.Load15 = avg.Load1, avg.Load5, avg.Load15
+	if l.PSI, err = pressure(proc, "cpu"); err != nil {
 		return l, err
 	}
-	l.IO, err = m.pressure("io")
+	l.IO, err = pressure(proc, "io")
 	return l, err
 }
 
@@ -51,52 +54,34 @@ func (m *Machine) cpus() int {
 // memory reads /proc/meminfo and the pressure of memory.
 func (m *Machine) memory() (facts.Memory, error) {
 	var mem facts.Memory
-	text, err := m.read("proc/meminfo")
+	proc, err := m.procfs()
 	if err != nil {
 		return mem, fmt.Errorf("cannot read the memory: %w", err)
 	}
-	seen := 0
-	for line := range strings.Lines(text) {
-		var into *uint64
-		switch name, _, _ := strings.Cut(line, ":"); name {
-		case "MemTotal":
-			into = &mem.Total
-		case "MemAvailable":
-			into = &mem.Available
-		default:
-			continue
-		}
-		f := strings.Fields(line)
-		if len(f) < 2 {
-			continue
-		}
-		kib, err := strconv.ParseUint(f[1], 10, 54)
-		if err != nil {
-			return mem, fmt.Errorf("cannot understand /proc/meminfo: %w", err)
-		}
-		*into, seen = kib<<10, seen+1
+	info, err := proc.Meminfo()
+	if err != nil {
+		return mem, fmt.Errorf("cannot read the memory: %w", err)
 	}
-	if seen != 2 {
+	if info.MemTotalBytes == nil || info.MemAvailableBytes == nil {
 		return mem, errors.New("/proc/meminfo does not say how much memory is available")
 	}
-	mem.PSI, err = m.pressure("memory")
+	mem.Total, mem.Available = *info.MemTotalBytes, *info.MemAvailableBytes
+	mem.PSI, err = pressure(proc, "memory")
 	return mem, err
 }
 
 // pressure reads the line "some" of /proc/pressure/WHAT. It is nil when the
 // kernel keeps none, which is ENOENT or, with psi=0, EOPNOTSUPP.
-func (m *Machine) pressure(what string) (*facts.Pressure, error) {
-	text, err := m.read("proc/pressure", what)
+func pressure(proc procfs.FS, what string) (*facts.Pressure, error) {
+	psi, err := proc.PSIStatsForResource(what)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.EOPNOTSUPP) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the pressure: %w", err)
 	}
-	var p facts.Pressure
-	var total uint64
-	if _, err := fmt.Sscanf(text, "some avg10=%f avg60=%f avg300=%f total=%d", &p.Avg10, &p.Avg60, &p.Avg300, &total); err != nil {
-		return nil, fmt.Errorf("cannot understand /proc/pressure/%s: %w", what, err)
+	if psi.Some == nil {
+		return nil, fmt.Errorf("/proc/pressure/%s does not say how long some waited", what)
 	}
-	return &p, nil
+	return &facts.Pressure{Avg10: psi.Some.Avg10, Avg60: psi.Some.Avg60, Avg300: psi.Some.Avg300}, nil
 }

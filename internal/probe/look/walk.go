@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
 	"github.com/modectl/moded/internal/probe"
@@ -47,12 +48,16 @@ func (m *Machine) walk(ctx context.Context, q probe.Question) ([]proc, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot list processes: %w", err)
 	}
+	fs, err := m.procfs()
+	if err != nil {
+		return nil, fmt.Errorf("cannot list processes: %w", err)
+	}
 	users := m.users()
 	found := make([][]proc, walkers)
 	var wg sync.WaitGroup
 	for i := range walkers {
 		wg.Go(func() {
-			w := walker{ctx: ctx, q: q, proc: int(dir.Fd()), users: users, link: make([]byte, 4096), dents: make([]byte, 32<<10)}
+			w := walker{ctx: ctx, q: q, proc: int(dir.Fd()), fs: fs, users: users, link: make([]byte, 4096), dents: make([]byte, 32<<10)}
 			for j := i; j < len(names) && ctx.Err() == nil; j += walkers {
 				if pid, err := strconv.ParseUint(names[j], 10, 32); err == nil {
 					w.visit(names[j], uint32(pid))
@@ -75,6 +80,7 @@ type walker struct {
 	ctx   context.Context
 	q     probe.Question
 	proc  int // descriptor of /proc
+	fs    procfs.FS
 	users map[uint32]string
 	found []proc
 	link  []byte
@@ -134,8 +140,14 @@ func (w *walker) wanted(p facts.Process) bool {
 	return w.q.Audio && audioServer(p) != "" || slices.ContainsFunc(w.q.Processes, p.Named)
 }
 
-// identify reads whose a process is; false when it has just ended.
+// identify reads whose a process is; false when it has just ended. procfs knows
+// processes by pid only, so the status comes last: while it can be read through
+// the descriptor, the pid has been nobody else's.
 func (w *walker) identify(dir int, p *proc) bool {
+	cgroups, err := w.cgroups(p.PID)
+	if err != nil && vanished(err) {
+		return false
+	}
 	status, err := readAt(dir, "status")
 	if err != nil {
 		return false
@@ -144,14 +156,18 @@ func (w *walker) identify(dir int, p *proc) bool {
 	if !ok || zombie(status) {
 		return false
 	}
-	cgroup, err := readAt(dir, "cgroup")
-	if err != nil && vanished(err) {
-		return false
-	}
-	at := parseCgroup(cgroup)
+	at := placeIn(cgroups)
 	p.UID, p.User = uid, w.users[uid]
 	p.Unit, p.UserUnit, p.Session = facts.Clean(at.unit), facts.Clean(at.userUnit), facts.Clean(at.session)
 	return true
+}
+
+func (w *walker) cgroups(pid uint32) ([]procfs.Cgroup, error) {
+	p, err := w.fs.Proc(int(pid))
+	if err != nil {
+		return nil, err
+	}
+	return p.Cgroups()
 }
 
 // zombie tells whether only the exit status of a process is left. While threads
@@ -244,7 +260,11 @@ func (m *Machine) single(pid uint32) (proc, bool) {
 		return proc{}, false
 	}
 	defer unix.Close(one)
-	w := walker{users: m.users(), link: make([]byte, 4096)}
+	fs, err := m.procfs()
+	if err != nil {
+		return proc{}, false
+	}
+	w := walker{fs: fs, users: m.users(), link: make([]byte, 4096)}
 	p := proc{Process: facts.Process{PID: pid}}
 	w.name(one, &p)
 	return p, w.identify(one, &p)
