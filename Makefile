@@ -49,7 +49,8 @@ unit: deps ## go test -race over everything
 	  echo "  MODED_TEST_NO_ROOT=1 make test             without the tests that need root; each is named" >&2
 	  exit 1
 	fi
-	$(GO) test -race -timeout 20m ./...
+	# -count=1: the end-to-end tests run binaries that the cache does not see.
+	$(GO) test -race -count=1 -timeout 20m ./...
 
 lint: deps ## vet, format and house rules
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

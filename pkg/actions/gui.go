@@ -87,7 +87,7 @@ func (g gui) Units(_ string, want fsm.Value) []string {
 	return v.Units
 }
 
-// Describe lists whose session ends.
+// Describe names the units. Whose sessions end is the plan's to say.
 func (g gui) Describe(_ string, want fsm.Value, _ bool) (summary string, details []string) {
 	v, _ := decodeGUI(want) // a broken value is told by Do
 	if v.State == "on" {
@@ -96,9 +96,7 @@ func (g gui) Describe(_ string, want fsm.Value, _ bool) (summary string, details
 	for _, s := range v.Sessions {
 		if isGreeter(s) {
 			details = append(details, "end the login screen")
-			continue
 		}
-		details = append(details, fmt.Sprintf("end session %s of %s (%s): its programs are closed", s.ID, s.User, s.Type))
 	}
 	return "end the GUI", append(details, "stop "+strings.Join(v.Units, ", "))
 }

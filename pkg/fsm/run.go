@@ -245,7 +245,6 @@ func (e *Engine) settle(r *run) error {
 		return err
 	}
 	r.transition.Steps = open.Transition.Steps
-	r.transition.Lost = endedSessions(open)
 	if r.request.Trigger == "manual" {
 		e.degradeIf(e.cfg.History.SetChosen(r.plan.To), "cannot remember the chosen mode")
 	}

@@ -49,6 +49,7 @@ func (k *Keeper) workEnded(ctx context.Context, w worked) {
 		k.seen.expected = w.started
 		k.remember(func(r *Remembered) { r.Stopped, r.Active = false, nil })
 	}
+	k.recognise()
 	k.look(ctx)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/modectl/moded/internal/agent/audio"
 	"github.com/modectl/moded/internal/agent/pipewire"
@@ -24,8 +25,9 @@ type user struct {
 	trace    []string
 	stopErr  error // Stop fails and leaves everything as it is
 	slow     chan struct{}
-	liar     bool // pw-metadata succeeds and does nothing
-	missing  bool // pw-dump is not installed
+	liar     bool          // pw-metadata succeeds and does nothing
+	lingers  time.Duration // it ends that long after the graph has shown it
+	missing  bool          // pw-dump is not installed
 	followed int
 }
 
@@ -157,6 +159,7 @@ func (u *user) Force(_ context.Context, quantum, rate uint32) error {
 	if !liar {
 		u.change(func(s *pipewire.Summary) { s.ForcedQuantum, s.ForcedRate = quantum, rate })
 	}
+	time.Sleep(u.lingers)
 	return nil
 }
 

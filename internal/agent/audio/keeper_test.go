@@ -99,6 +99,21 @@ func TestOffStopsAllAndOnStartsWhatWasUp(t *testing.T) {
 	})
 }
 
+// In the VM pw-metadata ended a second after pw-dump had shown what it set, and
+// no further summary came: the lifted quantum stayed ours for ever.
+func TestAQuantumIsLiftedAlthoughTheGraphShowedItBeforeTheToolEnded(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		u := newUser()
+		u.lingers = time.Second
+		b := start(t, u)
+		b.apply(t, toRealtime, true, "")
+		b.apply(t, toOn, true, "")
+		if s := b.Capture(t.Context()); s.State != "on" {
+			t.Errorf("captured %+v", s)
+		}
+	})
+}
+
 func TestWhatWasUpIsRememberedOverARestart(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		u := newUser()

@@ -79,13 +79,23 @@ func (k *Keeper) hear(h heard) {
 		return
 	}
 	k.seen.graph, k.seen.broken, k.stream.backoff = &h.summary, nil, 0
-	if f := k.kept.Forced; f != nil && h.summary.Settings && !k.seen.busy {
-		shows := shown(h.summary) == f.Is
-		if !shows && (k.shownForce || !k.triedForce) {
-			k.remember(func(r *Remembered) { r.Forced = nil })
-		}
-		k.shownForce = shows
+	k.recognise()
+}
+
+// recognise tells from the graph whether what we forced still holds, and
+// forgets it when it was lifted, by us or by somebody else. While we change it
+// the graph may show anything; so it is asked once more when we are done, for
+// the last summary may have come before the change was over.
+func (k *Keeper) recognise() {
+	f := k.kept.Forced
+	if f == nil || !k.seen.graphKnown() || k.seen.busy {
+		return
 	}
+	shows := shown(*k.seen.graph) == f.Is
+	if !shows && (k.shownForce || !k.triedForce) {
+		k.remember(func(r *Remembered) { r.Forced = nil })
+	}
+	k.shownForce = shows
 }
 
 // streamEnded notes why, and when to try again: an end without an error is
