@@ -12,6 +12,9 @@ func (e *Engine) Cancel(_ context.Context, id uint32, uid uint32) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	r, err := e.runLocked(id)
+	if open := e.doc.Open; err != nil && e.run == nil && open != nil && (id == 0 || id == open.Transition.ID) {
+		return requestErrorf(ErrStuck, "transition %d is stuck; say modectl recover", open.Transition.ID)
+	}
 	if err != nil {
 		return err
 	}
@@ -95,6 +98,9 @@ func (e *Engine) revert(ctx context.Context, req Request, c *claim) error {
 func (e *Engine) Reload(catalog *Catalog) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := e.awakeLocked(); err != nil {
+		return err
+	}
 	if e.run != nil || e.doc.Open != nil {
 		return requestErrorf(ErrBusy, "a transition is under way; reload when it has ended")
 	}

@@ -18,15 +18,22 @@ const (
 // Boot goes from boot to the default mode (or the one given), in the
 // background. It never undoes: what succeeded stays, the rest is tried three
 // times, and the mode settles degraded.
-func (e *Engine) Boot(ctx context.Context, to string) error {
+func (e *Engine) Boot(_ context.Context, to string) error {
 	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.freeLocked(); err != nil {
+		return err
+	}
+	if e.doc.Mode != Boot {
+		return requestErrorf(ErrBusy, "the machine has left boot already")
+	}
+	return e.bootLocked(to)
+}
+
+func (e *Engine) bootLocked(to string) error {
 	mode, ok := e.catalog.Mode(to)
 	if !ok {
 		mode, _ = e.catalog.Mode(e.catalog.Default())
-	}
-	if e.doc.Mode != Boot || e.run != nil {
-		e.mu.Unlock()
-		return requestErrorf(ErrBusy, "the machine has left boot already")
 	}
 	id, err := e.cfg.History.NextID()
 	e.degradeIf(err, "cannot give boot an id")
@@ -37,13 +44,12 @@ func (e *Engine) Boot(ctx context.Context, to string) error {
 	e.run = r
 	e.gen++
 	e.publishLocked()
-	e.mu.Unlock()
-	e.tasks.Go(func() { e.boot(ctx, r, c) })
+	e.tasks.Go(func() { e.boot(r, c) })
 	return nil
 }
 
-func (e *Engine) boot(ctx context.Context, r *run, c *claim) {
-	sessions, err := bounded(ctx, readBound, e.cfg.Sessions.Graphical)
+func (e *Engine) boot(r *run, c *claim) {
+	sessions, err := bounded(r.ctx, readBound, e.cfg.Sessions.Graphical)
 	if err != nil {
 		sessions = nil
 	}

@@ -50,6 +50,8 @@ type Engine struct {
 	last     *Transition
 	verdicts []Verdict
 	started  bool
+	// bootCrash remembers how often boot was found open in which step.
+	bootCrash OpenPlan
 	// background ends the acquires that go on after settling.
 	background context.CancelFunc
 
@@ -250,10 +252,16 @@ func (e *Engine) freeLocked() error {
 	switch {
 	case !e.started:
 		return requestErrorf(ErrBusy, "moded is starting; try again in a moment")
+	case e.ctx.Err() != nil:
+		return e.awakeLocked()
 	case e.doc.SafeMode:
 		return requestErrorf(ErrStuck, "moded crashed three times in the same step and changes nothing now; say modectl recover")
 	case e.doc.Open != nil && e.doc.Open.StuckAt != "":
 		err := requestErrorf(ErrStuck, "the last transition is stuck: %s; say modectl recover", e.doc.Open.StuckAt)
+		err.ID = e.doc.Open.Transition.ID
+		return err
+	case e.run == nil && e.doc.Open != nil:
+		err := requestErrorf(ErrStuck, "the last transition was left half way; say modectl recover")
 		err.ID = e.doc.Open.Transition.ID
 		return err
 	case e.run != nil:
@@ -262,6 +270,14 @@ func (e *Engine) freeLocked() error {
 			t.ID, t.From, t.To, t.ID)
 		err.ID = t.ID
 		return err
+	}
+	return nil
+}
+
+// awakeLocked refuses what would begin while the engine stops.
+func (e *Engine) awakeLocked() error {
+	if e.ctx.Err() != nil {
+		return requestErrorf(ErrBusy, "moded is stopping; try again in a moment")
 	}
 	return nil
 }

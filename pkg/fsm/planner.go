@@ -97,13 +97,15 @@ func (d *draft) dropLastOf(s Setting) {
 
 func (d *draft) bind(action Action, s Setting) (Value, error) {
 	if b, ok := action.(Binder); ok {
-		return b.Bind(d.ctx, s.Key, s.Value, d.context)
+		return bounded(d.ctx, readBound, func(ctx context.Context) (Value, error) {
+			return b.Bind(ctx, s.Key, s.Value, d.context)
+		})
 	}
 	return s.Value, nil
 }
 
 func (d *draft) settled(action Action, key string, want Value) (bool, error) {
-	return guarded(func() (bool, error) { return action.Settled(d.ctx, key, want) })
+	return bounded(d.ctx, readBound, func(ctx context.Context) (bool, error) { return action.Settled(ctx, key, want) })
 }
 
 func (d *draft) preflight(action Action, key string, want Value) error {
@@ -111,7 +113,7 @@ func (d *draft) preflight(action Action, key string, want Value) error {
 	if !ok {
 		return nil
 	}
-	_, err := guarded(func() (bool, error) { return true, p.Preflight(d.ctx, key, want) })
+	_, err := bounded(d.ctx, readBound, func(ctx context.Context) (bool, error) { return true, p.Preflight(ctx, key, want) })
 	return err
 }
 

@@ -11,8 +11,8 @@ func (e *Engine) publishLocked() {
 		if e.doc.Open.Through {
 			s.Mode = Transitioning
 		}
-		s.Degraded = slices.Concat(s.Degraded, e.openTroubleLocked())
 	}
+	s.Degraded = slices.Concat(s.Degraded, e.openTroubleLocked())
 	s.Open = e.progressLocked()
 	if e.run != nil && !e.run.undoing {
 		s.Target = e.run.transition.To
@@ -23,11 +23,16 @@ func (e *Engine) publishLocked() {
 
 // openTroubleLocked says what is wrong with an open plan, and how to mend it.
 func (e *Engine) openTroubleLocked() []string {
+	open := e.doc.Open
 	switch {
+	case e.doc.SafeMode && open == nil:
+		return []string{"safe mode: moded crashed three times in the same step; say modectl recover"}
 	case e.doc.SafeMode:
-		return []string{"safe mode: moded crashed three times in step " + e.doc.Open.CrashStep + "; say modectl recover"}
-	case e.doc.Open.StuckAt != "":
-		return []string{"stuck: " + e.doc.Open.StuckAt + "; say modectl recover"}
+		return []string{"safe mode: moded crashed three times in step " + open.CrashStep + "; say modectl recover"}
+	case open != nil && open.StuckAt != "":
+		return []string{"stuck: " + open.StuckAt + "; say modectl recover"}
+	case open != nil && e.run == nil:
+		return []string{"the last transition was left half way; say modectl recover"}
 	}
 	return nil
 }

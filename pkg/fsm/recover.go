@@ -3,7 +3,9 @@ package fsm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"time"
 )
 
 // RecoverHow says how to get out of a stuck transition.
@@ -23,14 +25,9 @@ const (
 // Recover gets a stuck engine going again, also out of safe mode. It returns
 // when the recovery has begun; State tells how it goes on.
 func (e *Engine) Recover(ctx context.Context, how RecoverHow) error {
-	e.mu.Lock()
-	stuck := e.doc.SafeMode || e.doc.Open != nil && e.doc.Open.StuckAt != ""
-	adoptable := how == RecoverAdopt && e.run == nil && e.doc.Open == nil && e.doc.Mode == Boot
-	if !stuck && !adoptable || e.run != nil {
-		e.mu.Unlock()
-		return requestErrorf(ErrNotAllowed, "nothing is stuck")
+	if err := e.recoverable(how); err != nil {
+		return err
 	}
-	e.mu.Unlock()
 	switch how {
 	case RecoverUndo:
 		return e.undoAgain()
@@ -42,22 +39,57 @@ func (e *Engine) Recover(ctx context.Context, how RecoverHow) error {
 	return requestErrorf(ErrInvalid, "recover knows 0 (undo again), 1 (fresh plan) and 2 (adopt)")
 }
 
+func (e *Engine) recoverable(how RecoverHow) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	lost := how == RecoverAdopt && e.doc.Mode == Boot
+	if e.run != nil || !e.doc.SafeMode && e.doc.Open == nil && !lost {
+		return requestErrorf(ErrNotAllowed, "nothing is stuck")
+	}
+	return e.awakeLocked()
+}
+
+// unchangedLocked refuses a recovery that took its time to look at the machine
+// when something else has begun meanwhile.
+func (e *Engine) unchangedLocked(gen uint64) error {
+	if e.run != nil || e.gen != gen {
+		return requestErrorf(ErrBusy, "the machine changed meanwhile; look again and try once more")
+	}
+	return e.awakeLocked()
+}
+
 func (e *Engine) undoAgain() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if err := e.unchangedLocked(e.gen); err != nil {
+		return err
+	}
 	e.doc.SafeMode = false
-	if e.doc.Open == nil {
+	open := e.doc.Open
+	switch {
+	case open == nil:
 		e.degradeIf(e.saveLocked(), "while recovering")
 		e.publishLocked()
 		return nil
+	case open.Forward: // boot is never undone: it is tried again
+		e.doc.Open, e.bootCrash = nil, OpenPlan{}
+		return e.bootLocked(open.Transition.To)
 	}
-	e.doc.Open.Crashes, e.doc.Open.CrashStep, e.doc.Open.StuckAt = 0, "", ""
-	cause := errors.New(orElse(e.doc.Open.Undoing, "recovered"))
-	r := e.reopenLocked()
-	r.phase, r.undoing = Undoing, true // whoever asked must not read stuck again
-	e.publishLocked()
+	open.Crashes, open.CrashStep, open.StuckAt = 0, "", ""
+	cause := errors.New(orElse(open.Undoing, "recovered"))
+	r := e.recoveryLocked()
 	e.tasks.Go(func() { e.back(r, cause) })
 	return nil
+}
+
+// recoveryLocked makes a run of the open plan. Whoever asked for the recovery
+// must not read stuck again.
+func (e *Engine) recoveryLocked() *run {
+	r := e.reopenLocked()
+	r.phase, r.undoing = Undoing, true
+	e.publishLocked()
+	e.announceLocked(r)
+	return r
 }
 
 func orElse(text, other string) string {
@@ -74,77 +106,151 @@ func (e *Engine) fresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c, known, err := e.wayBack()
+	if err != nil {
+		return err
+	}
+	plan := planner{e.cfg.Actions}.plan(ctx, c.from, c.to, c.edge, sessions)
+	if err := noStranger(plan.Ends, known); err != nil {
+		return requestErrorf(ErrRefused, "%v; ask them to log out, then say modectl recover", err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.unchangedLocked(c.gen); err != nil {
+		return err
+	}
+	open := e.doc.Open
+	e.doc.SafeMode = false
+	open.Crashes, open.CrashStep, open.StuckAt, open.Undoing = 0, "", "", "recovered with a fresh plan"
+	r := e.recoveryLocked()
+	e.tasks.Go(func() { e.runFresh(r, plan, c.to) })
+	return nil
+}
+
+// wayBack is the claim of a fresh plan, with the sessions that it may end.
+func (e *Engine) wayBack() (*claim, []Session, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	open := e.doc.Open
 	if open == nil {
-		return requestErrorf(ErrNotAllowed, "nothing is open to plan from; say modectl recover")
+		return nil, nil, requestErrorf(ErrNotAllowed, "nothing is open to plan from; say modectl recover")
 	}
-	from, _ := e.catalog.Mode(open.Transition.To)
-	to, ok := e.catalog.Mode(open.Transition.From)
-	if !ok {
-		return requestErrorf(ErrNotAllowed, "the transition began in %s, which has no plan; say modectl recover --adopt", open.Transition.From)
+	c := &claim{gen: e.gen, edge: Edge{Event: "recover", From: open.Transition.To, To: open.Transition.From}}
+	c.from, _ = e.catalog.Mode(open.Transition.To)
+	var ok bool
+	if c.to, ok = e.catalog.Mode(open.Transition.From); !ok {
+		return nil, nil, requestErrorf(ErrNotAllowed, "the transition began in %s, which has no plan; say modectl recover --adopt", open.Transition.From)
 	}
-	plan := planner{e.cfg.Actions}.plan(ctx, from, to, Edge{Event: "recover", From: from.Name, To: to.Name}, sessions)
-	if stranger, found := foreign(plan, open.Ends); found {
-		return requestErrorf(ErrRefused, "session %s of %s was not in the plan and is never ended by a recovery; ask %s to log out, then say modectl recover", stranger.ID, stranger.User, stranger.User)
+	return c, open.Ends, nil
+}
+
+// noStranger returns ErrForeignSession when a person's session is among now
+// that is not known. A greeter is nobody.
+func noStranger(now, known []Session) error {
+	for _, s := range now {
+		if s.interactive() && !slices.ContainsFunc(known, s.same) {
+			return fmt.Errorf("%w: session %s of %s", ErrForeignSession, s.ID, s.User)
+		}
 	}
-	e.doc.SafeMode = false
-	open.Crashes, open.CrashStep, open.StuckAt, open.Undoing = 0, "", "", "recovered with a fresh plan"
-	r := e.reopenLocked()
-	r.phase, r.undoing = Undoing, true
-	e.publishLocked()
-	e.tasks.Go(func() { e.runFresh(r, plan, to) })
 	return nil
 }
 
-func foreign(plan Plan, known []Session) (Session, bool) {
-	for _, s := range plan.Ends {
-		if !slices.ContainsFunc(known, func(k Session) bool { return k.ID == s.ID }) {
-			return s, true
-		}
-	}
-	return Session{}, false
-}
+func (s Session) same(other Session) bool { return s.ID == other.ID && s.UID == other.UID }
 
 func (e *Engine) runFresh(r *run, plan Plan, to Mode) {
-	e.mu.Lock()
-	old := e.doc.Open.Transition.Steps
-	e.doc.Open.Transition.Steps = append(slices.Clone(old), plan.Steps...)
-	for i := range e.doc.Open.Transition.Steps {
-		e.doc.Open.Transition.Steps[i].Index = i
-	}
-	r.phase, r.undoing = Undoing, true
-	e.publishLocked()
-	e.mu.Unlock()
-	steps := e.doc.Open.Transition.Steps[len(old):]
+	steps := e.extend(plan.Steps)
 	for i := range steps {
-		if err := e.forwardStep(r, &steps[i]); err != nil {
-			e.stick(r, errors.New("the fresh plan failed"), &steps[i], err)
+		if err := e.freshStep(r, &steps[i]); err != nil {
+			e.stuckFresh(r, "the fresh plan failed", &steps[i], err)
 			return
 		}
 	}
 	if err := e.verifyMode(r, to, steps); err != nil {
-		e.stick(r, errors.New("the fresh plan did not settle"), &e.doc.Open.Transition.Steps[0], err)
+		e.stuckFresh(r, "the fresh plan did not settle", &Step{Kind: "mode", Key: to.Name, Leg: Acquire}, err)
 		return
 	}
 	e.rolledBack(context.WithoutCancel(r.ctx), r, errors.New("recovered with a fresh plan"))
 }
 
-// adoptNow drops the open plan and takes the mode that the machine is in.
+// extend appends the steps to those of the open plan, so that an undo finds
+// them as well.
+func (e *Engine) extend(steps []Step) []Step {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	old := e.doc.Open.Transition.Steps
+	all := append(slices.Clone(old), steps...)
+	for i := range all {
+		all[i].Index = i
+	}
+	e.doc.Open.Transition.Steps = all
+	e.publishLocked()
+	return all[len(old):]
+}
+
+// freshStep is forwardStep with a last look of its own: whoever came after the
+// fresh plan was made is not ended.
+func (e *Engine) freshStep(r *run, st *Step) error {
+	if st.Stage == StageEndGUI {
+		now, err := bounded(r.ctx, readBound, e.cfg.Sessions.Graphical)
+		if err != nil {
+			return fmt.Errorf("cannot see who is logged in: %w", err)
+		}
+		if err := noStranger(now, r.plan.Ends); err != nil {
+			return err
+		}
+	}
+	return e.forwardStep(r, st)
+}
+
+// stuckFresh is stick, but a fresh plan that a shutdown interrupts is undone at
+// the next start.
+func (e *Engine) stuckFresh(r *run, what string, st *Step, err error) {
+	if errors.Is(context.Cause(r.ctx), errShutdown) {
+		e.leave(r)
+		return
+	}
+	e.stick(r, errors.New(what), st, err)
+}
+
+// adoptNow drops the open plan and takes the mode that the machine is in. Where
+// there is none, all stays as it is.
 func (e *Engine) adoptNow(ctx context.Context) error {
-	before := e.State()
-	if !e.adopt(ctx) {
+	gen := e.generation()
+	mode, found := e.resembled(ctx)
+	if !found {
 		return requestErrorf(ErrNotAllowed, "the machine is in none of its modes; try modectl recover --fresh")
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.degraded = nil
-	if before.Open != nil {
-		e.degradeIf(e.cfg.History.Append(Transition{ID: before.Open.ID, From: before.Open.From, To: before.Open.To,
-			Event: before.Open.Event, UID: before.Open.UID, Outcome: Settled, Mode: e.doc.Mode,
-			Message: "adopted after it was stuck: the machine is in " + e.doc.Mode + " mode"}), "cannot write the history")
+	if err := e.unchangedLocked(gen); err != nil {
+		return err
 	}
-	e.publishLocked()
+	before := e.doc
+	e.doc = Document{Mode: mode.Name}
+	if err := e.saveLocked(); err != nil {
+		e.doc = before
+		return requestErrorf(ErrRefused, "%v; restart moded", err)
+	}
+	e.degraded = nil
+	e.adoptedLocked(before, mode)
 	return nil
+}
+
+// adoptedLocked tells everybody that the plan of the old document is over.
+func (e *Engine) adoptedLocked(before Document, mode Mode) {
+	t := Transition{From: before.Mode, To: mode.Name}
+	if before.Open != nil {
+		t = before.Open.Transition
+		t.Outcome, t.Mode, t.Finished, t.Lost = Settled, mode.Name, time.Now(), endedSessions(before.Open)
+		t.Message = "adopted after it was stuck: the machine is in " + mode.Name + " mode"
+		e.degradeIf(e.cfg.History.Append(t), "cannot write the history")
+		e.last = &t
+	}
+	e.takeLocked(e.doc)
+	if before.Open != nil {
+		e.cfg.Observer.Finished(t)
+	}
+	if before.Mode != mode.Name {
+		e.cfg.Observer.ModeChanged(before.Mode, mode.Name, t.ID)
+	}
 }

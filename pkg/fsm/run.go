@@ -241,9 +241,7 @@ func (e *Engine) settle(r *run) error {
 	if r.plan.Through {
 		event = eventSuccess
 	}
-	if err := e.law.fire(on(event, r.plan.From, r.plan.To)); err != nil {
-		return err
-	}
+	e.moveLawLocked(on(event, r.plan.From, r.plan.To), r.plan.To)
 	r.transition.Steps = open.Transition.Steps
 	if r.request.Trigger == "manual" {
 		e.degradeIf(e.cfg.History.SetChosen(r.plan.To), "cannot remember the chosen mode")
@@ -307,4 +305,7 @@ func (e *Engine) leave(r *run) {
 	defer e.mu.Unlock()
 	e.run = nil
 	r.cancel(nil)
+	if e.ctx.Err() == nil {
+		e.publishLocked()
+	}
 }

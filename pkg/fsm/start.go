@@ -32,14 +32,14 @@ type Adopter interface {
 func (e *Engine) Start(ctx context.Context, systemStarting bool) (boot bool, err error) {
 	doc, found, err := e.cfg.Ledger.Load()
 	e.mu.Lock()
-	e.started = true
 	e.degradeIf(err, "the ledger was set aside")
 	e.last = e.lastOf()
 	_, known := e.catalog.Mode(doc.Mode)
 	known = known || doc.Mode == Boot
 	e.mu.Unlock()
+	defer e.begin()
 	switch {
-	case found && known && doc.Open != nil:
+	case found && doc.Open != nil: // needs nothing of today's configuration
 		return e.resumeOpen(doc), nil
 	case found && known && doc.Mode != Boot:
 		e.takeOver(doc)
@@ -68,10 +68,21 @@ func (e *Engine) lastOf() *Transition {
 	return nil
 }
 
+// begin lets requests in, once it is known where the machine is.
+func (e *Engine) begin() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.started = true
+}
+
 // takeOver makes the document the truth and restores the actions' memory.
 func (e *Engine) takeOver(doc Document) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.takeLocked(doc)
+}
+
+func (e *Engine) takeLocked(doc Document) {
 	e.doc = doc
 	e.law = newMachine(e.catalog, doc.Mode)
 	e.gen++
@@ -106,19 +117,25 @@ func (e *Engine) resumeOpen(doc Document) (boot bool) {
 	if mode, ok := e.catalog.Mode(doc.Mode); ok {
 		e.resumeLocked(mode)
 	}
-	if e.countCrashLocked() || open.StuckAt != "" {
+	if open.StuckAt != "" || e.countCrashLocked() {
 		e.publishLocked()
 		return false
 	}
 	if open.Forward {
-		e.doc.Open = nil
+		e.doc.Open, e.bootCrash = nil, *open
 		e.publishLocked()
 		return true
 	}
-	r := e.reopenLocked()
-	waiting := open.Settled && open.Undoing == "" && open.UnconfirmedUntil > 0
-	e.publishLocked()
-	e.tasks.Go(func() { e.resume(r, waiting) })
+	if e.waitingLocked() {
+		r := e.reopenLocked()
+		r.phase = AwaitingConfirm
+		e.publishLocked()
+		e.tasks.Go(func() { e.wait(r) })
+		return false
+	}
+	cause := errors.New(orElse(open.Undoing, "moded was killed on the way"))
+	r := e.recoveryLocked()
+	e.tasks.Go(func() { e.back(r, cause) })
 	return false
 }
 
@@ -162,14 +179,19 @@ func (e *Engine) reopenLocked() *run {
 	return r
 }
 
-func (e *Engine) resume(r *run, waiting bool) {
-	err := errors.New("moded was killed on the way")
-	if waiting {
-		if err = e.awaitConfirm(r); err == nil {
-			err = e.settle(r)
-		}
-	} else if text := e.doc.Open.Undoing; text != "" {
-		err = errors.New(text)
+// waitingLocked tells whether the open plan only waits to be confirmed, for a
+// mode that there still is.
+func (e *Engine) waitingLocked() bool {
+	open := e.doc.Open
+	_, known := e.catalog.Mode(open.Transition.To)
+	return known && open.Settled && open.Undoing == "" && open.UnconfirmedUntil > 0
+}
+
+// wait goes on waiting to be confirmed.
+func (e *Engine) wait(r *run) {
+	err := e.awaitConfirm(r)
+	if err == nil {
+		err = e.settle(r)
 	}
 	switch {
 	case errors.Is(err, errKeep):
@@ -181,30 +203,45 @@ func (e *Engine) resume(r *run, waiting bool) {
 
 // adopt finds the mode whose settings all hold and makes it the mode, with no
 // effects; where there is none, the machine stays in boot until somebody says.
-func (e *Engine) adopt(ctx context.Context) bool {
+func (e *Engine) adopt(ctx context.Context) {
+	gen := e.generation()
+	mode, found := e.resembled(ctx)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.run != nil || e.gen != gen {
+		return
+	}
+	if !found {
+		e.degraded = appendNew(e.degraded, "the machine is in none of its modes; say modectl switch "+e.catalog.Default())
+		e.takeLocked(Document{Mode: Boot})
+		return
+	}
+	e.doc = Document{Mode: mode.Name}
+	e.degradeIf(e.saveLocked(), "while adopting "+mode.Name)
+	e.takeLocked(e.doc)
+	e.cfg.Observer.ModeChanged(Boot, mode.Name, 0)
+}
+
+// generation is what a long look is compared with once it is over.
+func (e *Engine) generation() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.gen
+}
+
+// resembled finds the mode that the machine is in, the default one first.
+func (e *Engine) resembled(ctx context.Context) (Mode, bool) {
 	catalog := e.Catalog()
 	modes := catalog.Modes()
 	slices.SortStableFunc(modes, func(a, b Mode) int {
 		return rank(a.Name, catalog.Default()) - rank(b.Name, catalog.Default())
 	})
 	for _, mode := range modes {
-		if !e.resembles(ctx, mode) {
-			continue
+		if e.resembles(ctx, mode) {
+			return mode, true
 		}
-		e.takeOver(Document{Mode: mode.Name})
-		e.mu.Lock()
-		e.degradeIf(e.saveLocked(), "while adopting "+mode.Name)
-		e.publishLocked()
-		e.mu.Unlock()
-		e.cfg.Observer.ModeChanged(Boot, mode.Name, 0)
-		return true
 	}
-	e.takeOver(Document{Mode: Boot})
-	e.mu.Lock()
-	e.degraded = appendNew(e.degraded, "the machine is in none of its modes; say modectl switch "+catalog.Default())
-	e.publishLocked()
-	e.mu.Unlock()
-	return false
+	return Mode{}, false
 }
 
 func rank(name, first string) int {
@@ -244,7 +281,9 @@ func (e *Engine) looksLike(ctx context.Context, s Setting) (bool, error) {
 // Shutdown cancels what runs, lets it be undone, and returns when nothing runs
 // any more or ctx ends; the rest is done at the next start.
 func (e *Engine) Shutdown(ctx context.Context) error {
+	e.mu.Lock() // nothing begins from here on: tasks only become fewer
 	e.stop(errShutdown)
+	e.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
 		e.tasks.Wait()

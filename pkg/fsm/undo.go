@@ -96,13 +96,26 @@ func (e *Engine) rolledBack(ctx context.Context, r *run, cause error) {
 	if err := e.saveLocked(); err != nil {
 		e.degradeIf(err, "after rolling back")
 	}
-	if r.plan.Through && e.law.can(on(eventAbort, r.plan.From, r.plan.To)) {
-		e.degradeIf(e.law.fire(on(eventAbort, r.plan.From, r.plan.To)), "after rolling back")
+	if r.plan.Through {
+		e.moveLawLocked(on(eventAbort, r.plan.From, r.plan.To), r.plan.From)
 	}
 	r.transition.Steps, r.transition.Lost = steps, lost
 	e.closeLocked(r, RolledBack, rollbackText(r.plan.From, cause, lost))
-	mode, _ := e.catalog.Mode(r.plan.From)
+	mode, ok := e.catalog.Mode(r.plan.From)
+	if !ok && r.plan.From != Boot { // today's configuration does not have it
+		e.tasks.Go(func() { e.adopt(e.ctx) })
+		return
+	}
 	e.tasks.Go(func() { e.lookForDrift(mode) })
+}
+
+// moveLawLocked fires the event. A plan that outlived the configuration it was
+// made with may have no such event today: the law then follows the document.
+func (e *Engine) moveLawLocked(event, state string) {
+	if e.law.can(event) && e.law.fire(event) == nil {
+		return
+	}
+	e.law = newMachine(e.catalog, state)
 }
 
 // lost tells which of the planned sessions are gone for good.
@@ -148,6 +161,7 @@ func (e *Engine) stick(r *run, cause error, st *Step, err error) {
 	r.transition.Steps = slices.Clone(e.doc.Open.Transition.Steps)
 	r.transition.Lost = endedSessions(e.doc.Open)
 	r.phase = StuckPhase
+	e.publishLocked()
 	e.cfg.Observer.StepChanged(r.transition.ID, len(e.doc.Open.Transition.Steps), *st)
 	e.closeLocked(r, Stuck, fmt.Sprintf("%v; and then the way back failed: %s; say modectl recover", cause, e.doc.Open.StuckAt))
 }

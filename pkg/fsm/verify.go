@@ -41,7 +41,7 @@ func (e *Engine) Verify(ctx context.Context) ([]Difference, error) {
 func (e *Engine) differences(ctx context.Context, mode Mode, steps []Step) []Difference {
 	var found []Difference
 	for _, s := range mode.Settings {
-		want, background := e.wanted(ctx, s, steps)
+		want, background := e.wanted(ctx, mode.Name, s, steps)
 		if background {
 			continue
 		}
@@ -57,14 +57,17 @@ func (e *Engine) differences(ctx context.Context, mode Mode, steps []Step) []Dif
 	return found
 }
 
-func (e *Engine) wanted(ctx context.Context, s Setting, steps []Step) (want Value, background bool) {
+func (e *Engine) wanted(ctx context.Context, mode string, s Setting, steps []Step) (want Value, background bool) {
 	for i := len(steps) - 1; i >= 0; i-- {
 		if steps[i].Kind == s.Kind && steps[i].Key == s.Key {
 			return steps[i].Want, steps[i].Background
 		}
 	}
 	if b, ok := e.cfg.Actions[s.Kind].(Binder); ok {
-		if bound, err := b.Bind(ctx, s.Key, s.Value, Context{To: e.doc.Mode}); err == nil {
+		bound, err := bounded(ctx, readBound, func(ctx context.Context) (Value, error) {
+			return b.Bind(ctx, s.Key, s.Value, Context{To: mode})
+		})
+		if err == nil {
 			return bound, false
 		}
 	}
@@ -74,10 +77,11 @@ func (e *Engine) wanted(ctx context.Context, s Setting, steps []Step) (want Valu
 // lookForDrift puts what differs from a mode just taken over into Degraded. It
 // never acts.
 func (e *Engine) lookForDrift(mode Mode) {
+	catalog := e.Catalog()
 	differences := e.differences(e.ctx, mode, nil)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.doc.Mode != mode.Name || e.run != nil || e.ctx.Err() != nil {
+	if e.catalog != catalog || e.doc.Mode != mode.Name || e.run != nil || e.ctx.Err() != nil {
 		return
 	}
 	e.drift = nil
