@@ -18,7 +18,12 @@ func (e *Engine) Cancel(_ context.Context, id uint32, uid uint32) error {
 	if err != nil {
 		return err
 	}
-	if r.undoing {
+	switch {
+	case r.forward:
+		return requestErrorf(ErrNotAllowed, "boot is never undone; wait for it")
+	case r.confirmed:
+		return requestErrorf(ErrNotAllowed, "transition %d is confirmed already", id)
+	case r.undoing:
 		return requestErrorf(ErrNotAllowed, "transition %d is being rolled back already", id)
 	}
 	r.cancel(fmt.Errorf("%w by uid %d", errCancelled, uid))
@@ -33,13 +38,11 @@ func (e *Engine) Confirm(id uint32) error {
 	if err != nil {
 		return err
 	}
-	if r.phase != AwaitingConfirm {
+	if r.phase != AwaitingConfirm || r.confirmed {
 		return requestErrorf(ErrNotAllowed, "transition %d does not wait to be confirmed", id)
 	}
-	select {
-	case r.confirm <- id:
-	default:
-	}
+	r.confirmed = true
+	r.confirm <- id // it has room for the one
 	return nil
 }
 

@@ -40,7 +40,7 @@ func (e *Engine) bootLocked(to string) error {
 	edge := Edge{Event: eventDefault, From: Boot, To: mode.Name}
 	c := &claim{to: mode, edge: edge}
 	r := newRun(e.ctx, id, Request{Mode: mode.Name, Trigger: eventDefault}, c)
-	r.phase = Running
+	r.phase, r.forward, r.trouble = Running, true, slices.Clone(e.degraded)
 	e.run = r
 	e.gen++
 	e.publishLocked()
@@ -53,44 +53,38 @@ func (e *Engine) boot(r *run, c *claim) {
 	if err != nil {
 		sessions = nil
 	}
-	r.frozen = sessions
-	r.plan = planner{e.cfg.Actions}.plan(r.ctx, Mode{}, c.to, c.edge, sessions)
-	e.openForward(r)
+	plan := planner{e.cfg.Actions}.plan(r.ctx, Mode{}, c.to, c.edge, sessions)
+	e.openForward(r, plan)
 	for i := range e.doc.Open.Transition.Steps {
 		st := &e.doc.Open.Transition.Steps[i]
 		if r.ctx.Err() != nil {
 			e.leave(r)
 			return
 		}
-		e.bootStep(r, st)
+		if !st.Background {
+			e.bootStep(r, st)
+		}
 	}
-	trouble := e.troubles()
-	if err := e.settle(r); err != nil {
-		trouble = append(trouble, fmt.Sprintf("while booting: %v", err))
+	if err := e.settle(r); err != nil { // only a ledger could be in the way, and boot needs none
 		e.leave(r)
+		return
 	}
-	e.mu.Lock()
-	e.degraded = trouble
-	e.mu.Unlock()
 	e.lookForDrift(c.to)
 }
 
-// troubles returns what has degraded the machine so far.
-func (e *Engine) troubles() []string {
+func (e *Engine) openForward(r *run, plan Plan) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.Clone(e.degraded)
-}
-
-func (e *Engine) openForward(r *run) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, v := range r.plan.Verdicts {
-		e.degraded = appendNew(e.degraded, v.Summary)
+	r.plan = plan
+	for _, v := range plan.Verdicts {
+		r.trouble = appendNew(r.trouble, v.Summary)
 	}
-	e.doc.Open = &OpenPlan{Transition: r.transition, NoReturn: -1, Forward: true}
-	e.doc.Open.Transition.Steps = r.plan.Steps
-	e.degradeIf(e.saveLocked(), "while booting")
+	e.doc.Open = &OpenPlan{Transition: r.transition, NoReturn: -1, Forward: true,
+		Crashes: e.bootCrash.Crashes, CrashStep: e.bootCrash.CrashStep}
+	e.doc.Open.Transition.Steps = plan.Steps
+	if err := e.saveLocked(); err != nil {
+		r.trouble = appendNew(r.trouble, err.Error())
+	}
 	e.publishLocked()
 	e.announceLocked(r)
 }
@@ -98,24 +92,36 @@ func (e *Engine) openForward(r *run) {
 // bootStep tries a step three times. It never ends a person's session: there
 // was no prompt and no grace.
 func (e *Engine) bootStep(r *run, st *Step) {
-	if st.Irreversible && slices.ContainsFunc(r.frozen, Session.interactive) {
-		e.problem(r, st, errors.New("somebody is logged in; boot ends no session"))
-		e.degradeStep(st)
-		return
-	}
+	var err error
 	for try := range bootTries {
 		if try > 0 && !pause(r.ctx, bootPause) {
 			return
 		}
-		if e.forwardStep(r, st) == nil {
+		if err = e.nobodyThere(r, st); err == nil {
+			err = e.forwardStep(r, st)
+		}
+		if err == nil {
 			return
 		}
 	}
-	e.degradeStep(st)
+	r.trouble = appendNew(r.trouble, fmt.Sprintf("cannot %s: %v", st.Summary, err))
 }
 
-func (e *Engine) degradeStep(st *Step) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.degraded = appendNew(e.degraded, fmt.Sprintf("cannot %s: %s", st.Summary, st.Problem))
+// nobodyThere lets boot end the GUI only when it can be seen that no person has
+// a session, now and not when boot was planned.
+func (e *Engine) nobodyThere(r *run, st *Step) error {
+	if st.Stage != StageEndGUI {
+		return nil
+	}
+	now, err := bounded(r.ctx, readBound, e.cfg.Sessions.Graphical)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("cannot see who is logged in: %w", err)
+	case slices.ContainsFunc(now, Session.interactive):
+		err = errors.New("somebody is logged in; boot ends no session")
+	default:
+		return nil
+	}
+	e.problem(r, st, err)
+	return err
 }

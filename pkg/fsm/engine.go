@@ -52,8 +52,8 @@ type Engine struct {
 	started  bool
 	// bootCrash remembers how often boot was found open in which step.
 	bootCrash OpenPlan
-	// background ends the acquires that go on after settling.
-	background context.CancelFunc
+	// background is the acquires that go on after settling, or nil.
+	background *background
 
 	state atomic.Pointer[State]
 }
@@ -73,7 +73,15 @@ type run struct {
 	undoing    bool
 	// announced is true once observers have been told of the transition.
 	announced bool
-	request   Request
+	// confirmed is true once Confirm has promised that the mode is kept.
+	confirmed bool
+	// stopped is true when background acquires were ended for it.
+	stopped bool
+	// forward is true for boot, which is never undone or cancelled.
+	forward bool
+	// trouble is what went wrong without taking the mode back.
+	trouble []string
+	request Request
 	// frozen is what the sessions were when the request was authorised.
 	frozen []Session
 }
@@ -240,7 +248,7 @@ func (e *Engine) legal(req Request) (*claim, error) {
 // allows: the way back.
 func (e *Engine) reverseLocked(req Request) *claim {
 	r := e.run
-	if r == nil || r.phase != AwaitingConfirm || req.Mode != r.transition.From {
+	if r == nil || r.phase != AwaitingConfirm || r.confirmed || req.Mode != r.transition.From {
 		return nil
 	}
 	return &claim{gen: e.gen, revert: true, id: r.transition.ID, effect: Effect{
@@ -321,7 +329,6 @@ func (e *Engine) claim(req Request, c *claim) (*run, error) {
 	if err != nil {
 		return nil, requestErrorf(ErrRefused, "cannot give the transition an id: %v; mend the state directory", err)
 	}
-	e.stopBackgroundLocked()
 	r := newRun(e.ctx, id, req, c)
 	e.run = r
 	e.gen++

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -20,9 +21,7 @@ const (
 // back.
 func (e *Engine) transit(r *run, c *claim) {
 	if end, err := e.beforehand(r, c); err != nil {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.closeLocked(r, end, err.Error())
+		e.turnAway(r, c, end, err)
 		return
 	}
 	err := e.open(r)
@@ -40,8 +39,16 @@ func (e *Engine) transit(r *run, c *claim) {
 		e.leave(r)
 	case err != nil:
 		e.back(r, err)
-	default:
-		e.acquireInBackground(r, c)
+	}
+}
+
+// turnAway ends a run that has touched nothing.
+func (e *Engine) turnAway(r *run, c *claim, end End, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closeLocked(r, end, err.Error())
+	if r.stopped {
+		e.tasks.Go(func() { e.lookForDrift(c.from) })
 	}
 }
 
@@ -59,17 +66,22 @@ func (e *Engine) beforehand(r *run, c *claim) (End, error) {
 	if err := e.sameSessions(r); err != nil {
 		return Refused, err
 	}
-	if !waited {
+	if waited {
+		if err := e.judgeAgain(r, c); err != nil {
+			return Refused, err
+		}
+	}
+	if err := cancelCause(r.ctx); err != nil {
+		return Cancelled, err
+	}
+	r.stopped = e.stopBackground()
+	if !r.stopped && !waited {
 		return "", nil
 	}
-	judgement := e.judge(r, c, false)
-	if blocked(judgement.Verdicts, r.request.Override) {
-		e.mu.Lock()
-		e.verdicts, r.transition.Verdicts = judgement.Verdicts, judgement.Verdicts
-		e.mu.Unlock()
-		return Refused, errors.New(refusal(judgement.Verdicts, r.request.Override))
-	}
 	plan := planner{e.cfg.Actions}.plan(r.ctx, c.from, c.to, c.edge, r.frozen)
+	if err := cancelCause(r.ctx); err != nil {
+		return Cancelled, err
+	}
 	if blocked(plan.Verdicts, false) {
 		return Refused, errors.New(refusal(plan.Verdicts, false))
 	}
@@ -77,6 +89,19 @@ func (e *Engine) beforehand(r *run, c *claim) (End, error) {
 	r.plan = plan
 	e.mu.Unlock()
 	return "", nil
+}
+
+// judgeAgain asks all guards once more: the countdown is long enough for a take
+// to begin. A cancellation meanwhile is not a guard's no.
+func (e *Engine) judgeAgain(r *run, c *claim) error {
+	judgement := e.judge(r, c, false)
+	if r.ctx.Err() == nil && blocked(judgement.Verdicts, r.request.Override) {
+		e.mu.Lock()
+		e.verdicts, r.transition.Verdicts = judgement.Verdicts, judgement.Verdicts
+		e.mu.Unlock()
+		return errors.New(refusal(judgement.Verdicts, r.request.Override))
+	}
+	return nil
 }
 
 // grace waits for the countdown, where there is somebody to be warned. It
@@ -143,13 +168,18 @@ func (e *Engine) forward(r *run, c *claim) error {
 		if st.Background {
 			continue
 		}
-		if st.Irreversible {
+		if st.Stage == StageEndGUI { // also when nobody was there: somebody may have come
 			if err := e.lastLook(r, c); err != nil {
 				return err
 			}
 		}
-		if err := e.forwardStep(r, st); err != nil {
+		err := e.forwardStep(r, st)
+		switch {
+		case err == nil:
+		case st.Essential || r.ctx.Err() != nil:
 			return fmt.Errorf("%s: %w", st.Name(), err)
+		default:
+			r.trouble = appendNew(r.trouble, fmt.Sprintf("cannot %s: %v", st.Summary, err))
 		}
 	}
 	return e.verifyMode(r, c.to, e.doc.Open.Transition.Steps)
@@ -199,7 +229,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // awaitConfirm keeps the plan open until somebody says that it is good. Expiry
 // is the same undo as a failure.
-func (e *Engine) awaitConfirm(r *run) error {
+func (e *Engine) awaitConfirm(r *run) (err error) {
 	e.mu.Lock()
 	if e.doc.Open.UnconfirmedUntil == 0 {
 		e.doc.Open.UnconfirmedUntil = e.cfg.Host.Boottime() + r.request.ConfirmWithin
@@ -215,15 +245,27 @@ func (e *Engine) awaitConfirm(r *run) error {
 	e.mu.Unlock()
 	select {
 	case <-r.confirm:
-		return nil
 	case <-e.cfg.Host.Alarm(r.ctx, until):
-		return errors.New("nobody confirmed it in time")
+		err = errors.New("nobody confirmed it in time")
 	case <-r.ctx.Done():
-		if errors.Is(context.Cause(r.ctx), errShutdown) {
-			return errKeep
+		err = context.Cause(r.ctx)
+		if errors.Is(err, errShutdown) {
+			err = errKeep
 		}
-		return context.Cause(r.ctx)
 	}
+	return e.unconfirmed(r, err)
+}
+
+// unconfirmed decides between a confirmation and what ended the wait at the
+// same moment: a promise given is kept, and none is given from here on.
+func (e *Engine) unconfirmed(r *run, err error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r.confirmed {
+		return nil
+	}
+	r.phase = Undoing
+	return err
 }
 
 // settle makes the new mode the settled one: document first, then the law, then
@@ -231,11 +273,17 @@ func (e *Engine) awaitConfirm(r *run) error {
 func (e *Engine) settle(r *run) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if cause := context.Cause(r.ctx); errors.Is(cause, errCancelled) && !r.confirmed {
+		return cause // whoever cancelled was told that it will be undone
+	}
 	open := e.doc.Open
 	e.doc = Document{Mode: r.plan.To}
 	if err := e.saveLocked(); err != nil {
-		e.doc = Document{Mode: r.plan.From, Open: open}
-		return err
+		if !r.forward {
+			e.doc = Document{Mode: r.plan.From, Open: open}
+			return err
+		}
+		r.trouble = appendNew(r.trouble, err.Error())
 	}
 	event := r.plan.Event
 	if r.plan.Through {
@@ -243,11 +291,12 @@ func (e *Engine) settle(r *run) error {
 	}
 	e.moveLawLocked(on(event, r.plan.From, r.plan.To), r.plan.To)
 	r.transition.Steps = open.Transition.Steps
+	e.degraded, e.drift = r.trouble, nil
 	if r.request.Trigger == "manual" {
 		e.degradeIf(e.cfg.History.SetChosen(r.plan.To), "cannot remember the chosen mode")
 	}
-	e.degraded, e.drift = nil, nil
-	e.closeLocked(r, Settled, "")
+	e.closeLocked(r, Settled, strings.Join(r.trouble, "; "))
+	e.beginBackgroundLocked(open.Transition.Steps)
 	e.cfg.Observer.ModeChanged(r.plan.From, r.plan.To, r.transition.ID)
 	return nil
 }

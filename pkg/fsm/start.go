@@ -88,7 +88,7 @@ func (e *Engine) takeLocked(doc Document) {
 	e.gen++
 	e.publishLocked()
 	mode, ok := e.catalog.Mode(doc.Mode)
-	if !ok {
+	if !ok || e.ctx.Err() != nil {
 		return
 	}
 	e.resumeLocked(mode)

@@ -68,9 +68,13 @@ func (e *Engine) stepTo(r *run, st *Step, status Status, write bool) error {
 		st.Ended = time.Now()
 	}
 	if write {
-		if err := e.saveLocked(); err != nil {
+		err := e.saveLocked()
+		if err != nil && !r.forward {
 			*st = before
 			return err
+		}
+		if err != nil { // boot is never undone, so it needs no ledger
+			r.trouble = appendNew(r.trouble, err.Error())
 		}
 	}
 	r.step, r.note = st.Index, ""

@@ -77,6 +77,9 @@ func (e *Engine) wanted(ctx context.Context, mode string, s Setting, steps []Ste
 // lookForDrift puts what differs from a mode just taken over into Degraded. It
 // never acts.
 func (e *Engine) lookForDrift(mode Mode) {
+	if e.ctx.Err() != nil {
+		return
+	}
 	catalog := e.Catalog()
 	differences := e.differences(e.ctx, mode, nil)
 	e.mu.Lock()

@@ -1,0 +1,173 @@
+package fsm_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/modectl/moded/pkg/fsm"
+	"github.com/modectl/moded/pkg/fsm/fsmtest"
+)
+
+// withAI has a desktop and a studio, and an AI that the desktop starts after
+// it has settled.
+func withAI(t *testing.T) *fsm.Catalog {
+	t.Helper()
+	ai := func(value string) fsm.Setting {
+		s := set("vllm/main", value)
+		s.Essential = false
+		return s
+	}
+	c, err := fsm.NewCatalog(fsm.CatalogSpec{
+		Default: "desktop",
+		Modes: []fsm.Mode{
+			{Name: "desktop", Settings: []fsm.Setting{set("units/a", "1"), ai("gpu1")}},
+			{Name: "studio", Settings: []fsm.Setting{set("units/a", "2"), ai("off")}},
+		},
+		Guards: []fsm.GuardSpec{{Name: "calm", Kind: "load"}},
+		Edges: []fsm.Edge{{Event: "enter", From: "desktop", To: "studio", Guards: []string{"calm"}},
+			{Event: "exit", From: "studio", To: "desktop"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func studioWithoutAI() *fsmtest.World {
+	w := fsmtest.NewWorld(map[string]string{"units/a": "2", "vllm/main": "off"})
+	w.Rests["vllm"] = "off"
+	return w
+}
+
+// slowAI starts the AI only when told to, or half a second after its context
+// ended.
+func slowAI(cfg fsm.Config, first chan struct{}) {
+	cfg.Actions["vllm"] = eager{cfg.Actions["vllm"], func(ctx ctx, verb, _ string) {
+		if verb != "do" {
+			return
+		}
+		select {
+		case <-first:
+		case <-ctx.Done():
+			time.Sleep(500 * time.Millisecond)
+			close(first)
+		}
+	}}
+}
+
+func TestANewPlanIsMadeOnlyWhenTheBackgroundHasCome(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := studioWithoutAI()
+		cfg := w.Config(withAI(t))
+		slowAI(cfg, make(chan struct{}))
+		e := startWith(t, w, cfg)
+		defer stop(t, e)
+		for _, mode := range []string{"desktop", "studio"} {
+			if _, err := e.Switch(t.Context(), fsm.Request{Mode: mode}); err != nil {
+				t.Fatal(err)
+			}
+			settle(e)
+		}
+		time.Sleep(time.Minute)
+		if e.State().Mode != "studio" || w.Get("vllm/main") != "off" {
+			t.Errorf("mode %s, AI %s", e.State().Mode, w.Get("vllm/main"))
+		}
+	})
+}
+
+func TestARefusedRequestLeavesTheBackgroundAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := studioWithoutAI()
+		cfg, first := w.Config(withAI(t)), make(chan struct{})
+		slowAI(cfg, first)
+		e := startWith(t, w, cfg)
+		defer stop(t, e)
+		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "desktop"}); err != nil {
+			t.Fatal(err)
+		}
+		settle(e)
+		w.Answers["calm"] = fsm.Deny
+		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio"}); !errors.Is(err, fsm.ErrRefused) {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		select {
+		case <-first:
+			t.Fatal("the background was ended")
+		default:
+		}
+		close(first)
+		synctest.Wait()
+		if w.Get("vllm/main") != "gpu1" {
+			t.Errorf("AI %s", w.Get("vllm/main"))
+		}
+	})
+}
+
+func TestTheBackgroundComesAfterALateConfirmationToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := studioWithoutAI()
+		e := startWith(t, w, w.Config(withAI(t)))
+		id, err := e.Switch(t.Context(), fsm.Request{Mode: "desktop", ConfirmWithin: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		settle(e)
+		stop(t, e)
+		e = restart(t, w, withAI(t))
+		defer stop(t, e)
+		if err := e.Confirm(id); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if e.State().Mode != "desktop" || w.Get("vllm/main") != "gpu1" {
+			t.Errorf("mode %s, AI %s", e.State().Mode, w.Get("vllm/main"))
+		}
+	})
+}
+
+func TestABackgroundThatDoesNotStayIsSaid(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := studioWithoutAI()
+		cfg := w.Config(withAI(t))
+		cfg.Actions["vllm"] = hook{cfg.Actions["vllm"]} // says done and does nothing
+		e := startWith(t, w, cfg)
+		defer stop(t, e)
+		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "desktop"}); err != nil {
+			t.Fatal(err)
+		}
+		settle(e)
+		if text := strings.Join(e.State().Degraded, " "); !strings.Contains(text, "did not stay so") {
+			t.Errorf("degraded %q", text)
+		}
+	})
+}
+
+func TestAStepThatIsNotEssentialOnlyDegrades(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := studioWithoutAI()
+		e := startWith(t, w, w.Config(withAI(t)))
+		defer stop(t, e)
+		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "desktop"}); err != nil {
+			t.Fatal(err)
+		}
+		settle(e)
+		w.Break("vllm/main", "do")
+		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio"}); err != nil {
+			t.Fatal(err)
+		}
+		settle(e)
+		s := e.State()
+		if s.Mode != "studio" || !strings.Contains(strings.Join(s.Degraded, " "), "vllm/main") || !strings.Contains(s.Last.Message, "vllm/main") {
+			t.Errorf("mode %s, degraded %q: %s", s.Mode, s.Degraded, s.Last.Message)
+		}
+	})
+}
