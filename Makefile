@@ -35,10 +35,13 @@ build: ## all binaries into build/bin
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags "$(PROBE_LDFLAGS)" -o $(BIN)/ ./cmd/moded-probe
 
 run: build ## a private bus with moded on a simulated machine; prints the address and stays
-	@$(GO) run ./test/e2e/run -bin $(BIN)
+	@$(GO) build -o build/test/run ./test/e2e/run
+	# exec, so that whoever ends make ends it too: go run would stay between.
+	exec build/test/run -bin $(BIN)
 
 demo: build ## the main job, told in a terminal in under a minute
-	@$(GO) run ./test/e2e/demo -bin $(BIN)
+	@$(GO) build -o build/test/demo ./test/e2e/demo
+	exec build/test/demo -bin $(BIN)
 
 test: deps build lint unit ## unit, race, private bus with the real polkitd (needs root), lint
 
