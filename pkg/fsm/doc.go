@@ -33,11 +33,16 @@
 //     which never undoes, and a transition that only waits to be confirmed.
 //   - Only sessions that were in the plan when the request was authorised are
 //     ever ended, and a second and a last look make sure that nobody else has
-//     come. A rollback or a recovery that would have to end another session
-//     stops instead: outcome stuck.
+//     come, also when nobody was there at first. Boot ends nobody. A rollback
+//     or a recovery that would have to end another session stops instead:
+//     outcome stuck.
+//   - A cancel or a confirmation that was accepted is what happens, whatever
+//     came at the same moment.
+//   - The open plan needs nothing of today's configuration to be undone. If the
+//     mode it began in is gone by then, the machine is looked at afresh.
 //   - An action that does not answer is left behind a second after its deadline.
-//     Three crashes in the same step and the engine acts no more until somebody
-//     says recover.
+//     Three crashes in the same step, of boot too, and the engine acts no more
+//     until somebody says recover.
 //   - The mode that readers see, the law and the document change together.
 //
 // What is not promised: that programs which were closed come back. The first
@@ -49,9 +54,10 @@
 //	Switch: known? already there? legal? free? → who would be ended?
 //	        → authorise → claim (nothing changed meanwhile?) → all guards
 //	        → the id is returned
-//	then:   grace → guards and sessions again → ledger
+//	then:   grace → guards and sessions again → the background of the
+//	        last transition has ended → ledger
 //	        → for each step: capture → ledger → do → verify
-//	          (last look before the first session ends)
+//	          (last look before the GUI ends)
 //	        → verify the whole mode → wait for confirmation, if asked for
 //	        → ledger, law, readers → what is not essential, in the background
 //	or:     undo newest first → ledger, law, readers → the mode it began in
@@ -72,7 +78,11 @@
 // All methods of Engine may be called from any goroutine. State never blocks.
 // The lock is never held across an action, a guard, a prompt or a job. Each
 // transition runs in one goroutine on the engine's context; Shutdown waits for
-// it. Observers are called in order, with the lock held: they must hand over
+// it. What a mode acquires in the background goes on beside the next request
+// until that has passed its guards and its countdown; it is then ended and
+// waited for, and the plan made anew. Whatever looks at the machine without the
+// lock (planning, adopting) compares the engine's generation afterwards and
+// gives way if anything has begun. Observers are called in order, with the lock held: they must hand over
 // and return.
 //
 // Less formally: think of a stage crew with a prompt book. Before anybody moves

@@ -325,6 +325,9 @@ func (e *Engine) claim(req Request, c *claim) (*run, error) {
 	if e.gen != c.gen {
 		return nil, requestErrorf(ErrBusy, "the machine changed while you were being asked; look again and try once more")
 	}
+	if !e.law.can(on(c.edge.Event, c.edge.From, c.edge.To)) {
+		return nil, requestErrorf(ErrNotAllowed, "the law does not allow %s from %s", c.edge.Event, c.edge.From)
+	}
 	id, err := e.cfg.History.NextID()
 	if err != nil {
 		return nil, requestErrorf(ErrRefused, "cannot give the transition an id: %v; mend the state directory", err)

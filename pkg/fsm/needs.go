@@ -92,7 +92,7 @@ type State struct {
 	Open *Progress
 	// Last is the last finished transition that was not refused, or nil.
 	Last *Transition
-	// Verdicts are those of the last request or plan that asked the guards.
+	// Verdicts are those of the last request that asked the guards.
 	Verdicts []Verdict
 	// Degraded says, one sentence each, what is not as it should be.
 	Degraded []string

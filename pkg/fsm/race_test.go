@@ -225,3 +225,102 @@ func TestWhatIsVerifiedIsBoundForItsOwnMode(t *testing.T) {
 		}
 	})
 }
+
+func TestAPlanMadeAnewEndsOnlyWhomTheRequestWasAuthorisedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ai := set("vllm/main", "gpu1")
+		ai.Essential = false
+		catalog, err := fsm.NewCatalog(fsm.CatalogSpec{Default: "compute",
+			Modes: []fsm.Mode{{Name: "desktop", Settings: []fsm.Setting{ai}},
+				{Name: "compute", Settings: []fsm.Setting{set("gui", "off"), set("vllm/main", "off")}}},
+			Edges: []fsm.Edge{{Event: "down", From: "desktop", To: "compute"}, {Event: "up", From: "compute", To: "desktop"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWorld("compute")
+		w.Set("vllm/main", "off")
+		w.SetPeople(dev) // on a seat of their own: no GUI of ours runs
+		cfg := w.Config(catalog)
+		slowAI(cfg, make(chan struct{}))
+		e := startWith(t, w, cfg)
+		defer stop(t, e)
+		if e.State().Mode != "compute" {
+			t.Fatalf("mode %s", e.State().Mode)
+		}
+		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "desktop"}); err != nil {
+			t.Fatal(err)
+		}
+		settle(e)
+		w.OnAsk = func(fsm.Question) { w.Set("gui", "on") }
+		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "compute", Authorize: func(_ ctx, effect fsm.Effect) error {
+			if len(effect.Ends) != 0 {
+				t.Errorf("effect %+v", effect)
+			}
+			return nil
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		settle(e)
+		if s := e.State(); len(w.People) != 1 || s.Mode != "desktop" || s.Last.Outcome != fsm.Refused {
+			t.Errorf("people %v, state %+v", w.People, s)
+		}
+	})
+}
+
+// TestReadersMayAskAtAnyTime is for the race detector.
+func TestReadersMayAskAtAnyTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("desktop")
+		cfg := w.Config(toyCatalog(t))
+		cfg.Actions["gui"] = bound{cfg.Actions["gui"], new(sync.Mutex), new([]string)}
+		cfg.Actions["units"] = eager{cfg.Actions["units"], func(ctx ctx, verb, _ string) {
+			fsm.Report(ctx, verb)
+			time.Sleep(time.Millisecond)
+		}}
+		e := startWith(t, w, cfg)
+		defer stop(t, e)
+		over := make(chan struct{})
+		var readers sync.WaitGroup
+		for range 3 {
+			readers.Go(func() { readUntil(t, e, over) })
+		}
+		for _, r := range []fsm.Request{{Mode: "studio", ConfirmWithin: time.Second}, {Mode: "studio"}, {Mode: "desktop"}, {Mode: "compute"}, {Mode: "desktop"}} {
+			if _, err := e.Switch(t.Context(), r); err != nil {
+				t.Error(err)
+			}
+			settle(e)
+			time.Sleep(2 * time.Second)
+		}
+		close(over)
+		readers.Wait()
+		if e.State().Mode != "desktop" {
+			t.Errorf("state %+v", e.State())
+		}
+	})
+}
+
+func readUntil(t *testing.T, e *fsm.Engine, over <-chan struct{}) {
+	t.Helper()
+	for i := 0; ; i++ {
+		select {
+		case <-over:
+			return
+		case <-time.After(time.Millisecond):
+		}
+		for _, mode := range modeNames {
+			if _, err := e.Plan(t.Context(), mode, false); err != nil {
+				t.Errorf("plan: %v", err)
+			}
+			_, _ = e.CanSwitch(t.Context(), mode)
+		}
+		if _, err := e.Verify(t.Context()); err != nil {
+			t.Errorf("verify: %v", err)
+		}
+		e.Degrade("it is a test", i%2 == 0)
+		if last := e.State().Last; last != nil && len(last.Steps) > 0 && last.Steps[0].Status == "" {
+			t.Error("a step without a status")
+		}
+	}
+}

@@ -75,9 +75,14 @@ func (e *Engine) beforehand(r *run, c *claim) (End, error) {
 		return Cancelled, err
 	}
 	r.stopped = e.stopBackground()
-	if !r.stopped && !waited {
-		return "", nil
+	if r.stopped || waited {
+		return e.planAgain(r, c)
 	}
+	return "", nil
+}
+
+// planAgain plans for what the machine is by now, within what was authorised.
+func (e *Engine) planAgain(r *run, c *claim) (End, error) {
 	plan := planner{e.cfg.Actions}.plan(r.ctx, c.from, c.to, c.edge, r.frozen)
 	if err := cancelCause(r.ctx); err != nil {
 		return Cancelled, err
@@ -85,9 +90,12 @@ func (e *Engine) beforehand(r *run, c *claim) (End, error) {
 	if blocked(plan.Verdicts, false) {
 		return Refused, errors.New(refusal(plan.Verdicts, false))
 	}
+	if err := noStranger(plan.Ends, c.effect.Ends); err != nil {
+		return Refused, fmt.Errorf("the machine changed and %w; nobody was ended", err)
+	}
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	r.plan = plan
-	e.mu.Unlock()
 	return "", nil
 }
 

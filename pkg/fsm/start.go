@@ -122,7 +122,7 @@ func (e *Engine) resumeOpen(doc Document) (boot bool) {
 		return false
 	}
 	if open.Forward {
-		e.doc.Open, e.bootCrash = nil, *open
+		e.doc.Open, e.bootCrash = nil, OpenPlan{Crashes: open.Crashes, CrashStep: open.CrashStep}
 		e.publishLocked()
 		return true
 	}
