@@ -22,7 +22,7 @@ func TestStepsAreDescribedAndBounded(t *testing.T) {
 		bound     time.Duration
 	}{
 		"gui off": {"gui", "", guiOffEnding(dev, greeter), true,
-			"end the GUI: end session 3 of dev (wayland): its programs are closed; end the login screen; stop display-manager.service, graphical.target",
+			"end the GUI: end the login screen; stop display-manager.service, graphical.target",
 			6*time.Minute + 90*time.Second},
 		"gui on": {"gui", "", guiOn, false, "start the GUI: start display-manager.service, graphical.target", 6*time.Minute + 90*time.Second},
 		"unit": {"units", "ai.service", `{"state":"active","environment":{"GPUS":"0,1"},"ready":"http://127.0.0.1/","ready-timeout":"20m"}`, false,

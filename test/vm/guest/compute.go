@@ -179,7 +179,7 @@ func loginDuringGrace(t *T) {
 	t.must(err)
 	t.allowed("compute")
 	t.begin("compute")
-	other := t.Login(login{user: "other", vt: 3, kind: "tty"})
+	other := t.Login(login{user: "other", vt: 8, kind: "wayland"})
 	t.Eventually("the transition is over", switchLimit, func() error {
 		if phase := t.open().text("phase"); phase != "" {
 			return errorf("phase %s", phase)
