@@ -193,3 +193,18 @@ func TestAMissingThingIsSkippedOrRefusedAsTheSettingSays(t *testing.T) {
 		})
 	}
 }
+
+func TestALoginScreenIsEndedButIsNobodysLoss(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("desktop")
+		greeter := fsm.Session{ID: "c1", UID: 120, User: "gdm", Seat: "seat0", Class: "greeter", Type: "wayland"}
+		w.SetPeople(greeter)
+		e := start(t, w)
+		defer stop(t, e)
+		p, err := e.Plan(t.Context(), "compute", false)
+		if err != nil || p.NoReturn != -1 || len(p.Ends) != 1 {
+			t.Errorf("no return at %d, ends %v, %v", p.NoReturn, p.Ends, err)
+		}
+	})
+}

@@ -128,7 +128,7 @@ func (d *draft) step(action Action, s Setting, leg Leg, want Value) {
 	st := Step{
 		Kind: s.Kind, Key: s.Key, Leg: leg, Stage: StageOf(s.Kind, leg), Want: want,
 		Essential: s.Essential, Background: !s.Essential && leg == Acquire, Status: Pending,
-		Irreversible: s.Kind == "gui" && leg == Release && len(d.context.Ends) > 0,
+		Irreversible: s.Kind == "gui" && leg == Release && slices.ContainsFunc(d.context.Ends, Session.interactive),
 	}
 	describe(action, &st)
 	d.steps = append(d.steps, st)
@@ -193,9 +193,11 @@ func (d *draft) finish(edge Edge, sessions []Session) Plan {
 		Verdicts: d.verdicts, Steps: d.steps, NoReturn: -1, Grace: edge.Grace}
 	for i := range p.Steps {
 		p.Steps[i].Index = i
+		if p.Steps[i].Stage == StageEndGUI {
+			p.Ends = slices.Clone(sessions)
+		}
 		if p.Steps[i].Irreversible && p.NoReturn < 0 {
 			p.NoReturn = i
-			p.Ends = slices.Clone(sessions)
 		}
 	}
 	return p
