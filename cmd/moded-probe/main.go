@@ -11,17 +11,14 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/activation"
-
+	"github.com/modectl/moded/internal/helper"
 	"github.com/modectl/moded/internal/probe"
 	"github.com/modectl/moded/internal/probe/look"
 	"github.com/modectl/moded/internal/probe/nvml"
@@ -77,34 +74,17 @@ func machine() *look.Machine {
 	return m
 }
 
-func serve(ctx context.Context, listen string, idle time.Duration) error {
-	l, err := listener(listen)
+func serve(ctx context.Context, path string, idle time.Duration) error {
+	l, err := helper.Listen(probe.Protocol.Name, path)
 	if err != nil {
 		return err
 	}
 	s := &probe.Server{
-		Looker: machine(), Version: version.Version, Idle: idle, Patience: patience, Allow: probe.SameUser,
+		Protocol: probe.Protocol, Version: version.Version, Answer: machine().Look,
+		Idle: idle, Patience: patience, Slots: 4,
 		Problem: func(err error) { fmt.Fprintln(os.Stderr, "moded-probe:", err) },
 	}
 	return s.Serve(ctx, l)
-}
-
-func listener(path string) (net.Listener, error) {
-	if path != "" {
-		l, err := net.Listen("unix", path)
-		if err != nil {
-			return nil, fmt.Errorf("cannot listen: %w", err)
-		}
-		return l, nil
-	}
-	list, err := activation.Listeners()
-	if err != nil {
-		return nil, fmt.Errorf("cannot take the socket of PID 1: %w", err)
-	}
-	if len(list) != 1 || list[0] == nil {
-		return nil, errors.New("no socket from PID 1: start moded-probe.socket, or say --listen PATH")
-	}
-	return list[0], nil
 }
 
 func print[T any](v T) error {

@@ -5,18 +5,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/activation"
-
+	"github.com/modectl/moded/internal/helper"
 	"github.com/modectl/moded/internal/version"
+	"github.com/modectl/moded/internal/workload"
 	"github.com/modectl/moded/internal/workload/serve"
 )
 
@@ -38,24 +36,11 @@ func main() {
 func run(socket string, idle time.Duration) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	l, err := listen(socket)
+	l, err := helper.Listen(workload.Protocol.Name, socket)
 	if err != nil {
 		return err
 	}
-	s := serve.Server{Version: version.Version, Idle: idle, Ready: serve.Ready, Patience: serve.Deadline + time.Second}
+	s := serve.New(version.Version, idle, serve.Ready)
+	s.Problem = func(err error) { fmt.Fprintln(os.Stderr, "moded-workload:", err) }
 	return s.Serve(ctx, l)
-}
-
-func listen(socket string) (net.Listener, error) {
-	if socket != "" {
-		return net.Listen("unix", socket)
-	}
-	listeners, err := activation.Listeners()
-	if err != nil {
-		return nil, fmt.Errorf("cannot take systemd's socket: %w", err)
-	}
-	if len(listeners) != 1 || listeners[0] == nil {
-		return nil, errors.New("systemd gave no socket: start moded-workload.socket, or say -socket PATH")
-	}
-	return listeners[0], nil
 }

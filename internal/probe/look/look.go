@@ -50,8 +50,6 @@ func New() *Machine {
 	return &Machine{Root: "/", Budget: 250 * time.Millisecond, Patience: 2 * time.Second, Gap: 200 * time.Millisecond}
 }
 
-var _ probe.Looker = (*Machine)(nil)
-
 // Look answers a question. Parts are looked at side by side; one that takes too
 // long is unknown and keeps none of the others.
 func (m *Machine) Look(ctx context.Context, q probe.Question) probe.Answer {

@@ -1,9 +1,9 @@
 package serve_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,12 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/modectl/moded/internal/helper"
 	"github.com/modectl/moded/internal/workload"
 	"github.com/modectl/moded/internal/workload/serve"
 )
 
-// helper serves on a socket until the test ends, and returns the socket.
-func helper(t *testing.T, s serve.Server) (path string, ended <-chan error) {
+// start serves on a socket until the test ends, and returns the socket.
+func start(t *testing.T, s *serve.Server) (path string, ended <-chan error) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", path)
@@ -29,9 +30,7 @@ func helper(t *testing.T, s serve.Server) (path string, ended <-chan error) {
 	return path, ch
 }
 
-func real() serve.Server {
-	return serve.Server{Version: "1", Idle: time.Minute, Ready: serve.Ready, Patience: time.Minute}
-}
+func real() *serve.Server { return serve.New("1", time.Minute, serve.Ready) }
 
 // service is a web server on loopback that is up from the second question on.
 func service(t *testing.T) *httptest.Server {
@@ -51,7 +50,7 @@ func service(t *testing.T) *httptest.Server {
 
 func TestAServiceIsAskedUntilItIsReady(t *testing.T) {
 	t.Parallel()
-	path, _ := helper(t, real())
+	path, _ := start(t, real())
 	web := service(t)
 	c := workload.NewClient(path, "1")
 	if err := c.Ready(t.Context(), web.URL+"/health"); err == nil || err.Error() != "it answers 503 Service Unavailable" {
@@ -71,7 +70,7 @@ func TestAServiceIsAskedUntilItIsReady(t *testing.T) {
 
 func TestOnlyLoopbackIsAsked(t *testing.T) {
 	t.Parallel()
-	path, _ := helper(t, real())
+	path, _ := start(t, real())
 	web := service(t)
 	c := workload.NewClient(path, "1")
 	for url, says := range map[string]string{
@@ -105,7 +104,7 @@ func TestTheHelperGoesWhenNobodyAsks(t *testing.T) {
 	t.Parallel()
 	s := real()
 	s.Idle = 50 * time.Millisecond
-	path, ended := helper(t, s)
+	path, ended := start(t, s)
 	if err := workload.NewClient(path, "1").Ready(t.Context(), "http://192.0.2.1/"); err == nil {
 		t.Error("ready")
 	}
@@ -116,7 +115,7 @@ func TestTheHelperGoesWhenNobodyAsks(t *testing.T) {
 
 func TestAnotherProtocolIsNamed(t *testing.T) {
 	t.Parallel()
-	path, _ := helper(t, real())
+	path, _ := start(t, real())
 	conn, err := net.Dial("unix", path)
 	if err != nil {
 		t.Fatal(err)
@@ -125,12 +124,8 @@ func TestAnotherProtocolIsNamed(t *testing.T) {
 	if _, err := conn.Write([]byte(`{"moded-workload":7,"moon":"full"}` + "\n")); err != nil {
 		t.Fatal(err)
 	}
-	r := bufio.NewReader(conn)
-	if err := workload.ReadHello(r); err != nil {
-		t.Errorf("the helper does not say who it is: %v", err)
-	}
-	if _, err := r.ReadByte(); err == nil {
-		t.Error("the helper talks on")
+	if said, err := io.ReadAll(conn); err != nil || string(said) != `{"moded-workload":1,"version":"1"}`+"\n" {
+		t.Errorf("the helper does not say who it is and no more: %q, %v", said, err)
 	}
 	newer, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
 	if err != nil {
@@ -142,18 +137,16 @@ func TestAnotherProtocolIsNamed(t *testing.T) {
 			_, _ = conn.Write([]byte(`{"moded-workload":2}` + "\n")) // the test fails if it did not get there
 		}
 	}()
-	if err := workload.NewClient(newer.Addr().String(), "1").Ready(t.Context(), "http://127.0.0.1/"); !errors.Is(err, workload.ErrVersion) {
+	if err := workload.NewClient(newer.Addr().String(), "1").Ready(t.Context(), "http://127.0.0.1/"); !errors.Is(err, helper.ErrVersion) {
 		t.Errorf("error is %v", err)
 	}
 }
 
 func TestAClientDoesNotWaitForEver(t *testing.T) {
 	t.Parallel()
-	s := real()
 	hangs := make(chan struct{})
 	defer close(hangs)
-	s.Ready = func(context.Context, string) error { <-hangs; return nil }
-	path, _ := helper(t, s)
+	path, _ := start(t, serve.New("1", time.Minute, func(context.Context, string) error { <-hangs; return nil }))
 	gone := errors.New("the step was cancelled")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, gone)
 	defer cancel()

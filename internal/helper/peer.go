@@ -1,4 +1,4 @@
-package probe
+package helper
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SameUser allows root and the probe's own user. The socket's mode says so too;
+// SameUser allows root and the helper's own user. The socket's mode says so too;
 // this is for the day on which it does not.
 func SameUser(conn net.Conn) error {
 	u, ok := conn.(*net.UnixConn)
