@@ -52,8 +52,15 @@ unit: deps ## go test -race over everything
 	  echo "  MODED_TEST_NO_ROOT=1 make test             without the tests that need root; each is named" >&2
 	  exit 1
 	fi
+	mkdir -p build
+	export MODED_NOT_RUN="$$PWD/build/not-run.txt"
+	rm -f "$$MODED_NOT_RUN"
 	# -count=1: the end-to-end tests run binaries that the cache does not see.
 	$(GO) test -race -count=1 -timeout 20m ./...
+	if [ -s "$$MODED_NOT_RUN" ]; then
+	  echo "these were left out, because they need root:"
+	  sort -u "$$MODED_NOT_RUN"
+	fi
 
 lint: deps ## vet, format and house rules
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

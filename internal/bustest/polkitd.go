@@ -1,6 +1,7 @@
 package bustest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -40,10 +41,30 @@ func RequireRoot(tb testing.TB) {
 		return
 	}
 	if os.Getenv(noRoot) == "1" {
-		_, _ = fmt.Fprintf(os.Stderr, "NOT RUN (needs root): %s\n", tb.Name())
+		notRun(tb)
 		tb.Skip("needs root")
 	}
 	tb.Fatalf("%s needs root for the real polkitd and other users; run it as root, or set %s=1 to leave such tests out", tb.Name(), noRoot)
+}
+
+// notRun says which test is left out: on stderr, which go test hides when all
+// else passes, and in the file that MODED_NOT_RUN names, which make test prints.
+func notRun(tb testing.TB) {
+	tb.Helper()
+	line := fmt.Sprintf("NOT RUN (needs root): %s\n", tb.Name())
+	_, _ = os.Stderr.WriteString(line)
+	list := os.Getenv("MODED_NOT_RUN")
+	if list == "" {
+		return
+	}
+	f, err := os.OpenFile(list, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		tb.Fatalf("cannot say what is not run: %v", err)
+	}
+	_, err = f.WriteString(line)
+	if err := errors.Join(err, f.Close()); err != nil {
+		tb.Fatalf("cannot say what is not run: %v", err)
+	}
 }
 
 // Polkit starts the real polkitd on the bus, with moded's actions and the
