@@ -108,6 +108,9 @@ func (e *Engine) capture(ctx context.Context, st *Step) error {
 	if err != nil {
 		return fmt.Errorf("cannot capture %s: %w", knobID(st.Kind, st.Key), err)
 	}
+	// Whoever publishes meanwhile reads the step.
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	st.Was, st.Captured = was, true
 	return nil
 }
