@@ -32,7 +32,7 @@ const (
 )
 
 // realMachine is the one that we run on. logind is reached over a connection of
-// its own: the guard of the named one lets no replies of others through to it.
+// its own, behind the same guard: the engine needs it before the server listens.
 func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 	manager := host.NewManager(host.PrivateSocket)
 	boot, userspace, err := stamps(ctx, manager)

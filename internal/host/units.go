@@ -11,7 +11,6 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/modectl/moded/pkg/actions"
-	"github.com/modectl/moded/pkg/facts"
 )
 
 var _ actions.Units = (*Manager)(nil)
@@ -114,17 +113,4 @@ func (m *Manager) ResetFailed(ctx context.Context, unit string) error {
 		return fmt.Errorf("cannot reset %s: %w", unit, err)
 	}
 	return nil
-}
-
-// Facts are the states of units, as guards ask for them.
-func (m *Manager) Facts(ctx context.Context, names []string) facts.Units {
-	var units facts.Units
-	for _, name := range names {
-		s, err := m.State(ctx, name)
-		if err != nil {
-			return facts.Units{Part: facts.Part{Unknown: err.Error()}}
-		}
-		units.List = append(units.List, facts.Unit{Name: name, Load: s.Load, Active: s.Active, Sub: s.Sub})
-	}
-	return units
 }

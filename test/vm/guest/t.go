@@ -222,13 +222,3 @@ func (t *T) Eventually(what string, limit time.Duration, cond func() error) {
 		time.Sleep(500 * time.Millisecond)
 	}
 }
-
-// Always watches that cond gives no error for a while.
-func (t *T) Always(what string, span time.Duration, cond func() error) {
-	for end := time.Now().Add(span); time.Now().Before(end); time.Sleep(500 * time.Millisecond) {
-		if err := cond(); err != nil {
-			t.Fatalf("%s: %v", what, err)
-		}
-	}
-	t.Logf("%s: for %s", what, span)
-}
