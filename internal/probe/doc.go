@@ -5,7 +5,7 @@
 // nothing else: it reads, changes nothing, and goes away when nobody asks. How
 // the two speak is package helper's:
 //
-//	both   {"moded-probe":1,"version":"1.2.0"}\n
+//	both   {"moded-probe":2,"version":"1.2.0"}\n
 //	brain  {"load":true,"gpus":true}\n
 //	probe  {"load":{"cpus":8,…},"gpus":{"list":[…]}}\n
 //

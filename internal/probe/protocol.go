@@ -9,7 +9,7 @@ import (
 
 // Protocol is what both sides must agree on. Its number also changes with every
 // change of the facts in an Answer.
-var Protocol = helper.Protocol{Name: "moded-probe", Number: 1, MaxQuestion: 64 << 10, MaxAnswer: 4 << 20}
+var Protocol = helper.Protocol{Name: "moded-probe", Number: 2, MaxQuestion: 64 << 10, MaxAnswer: 4 << 20}
 
 // Question names the parts that are asked for. The zero Question asks nothing.
 type Question struct {
@@ -26,6 +26,10 @@ type Question struct {
 	Usage  bool          `json:"usage,omitempty"`
 	NVML   bool          `json:"nvml,omitempty"`
 	Window time.Duration `json:"window,omitempty"`
+	// Jobs asks what people's processes are doing, which takes two looks 200 ms
+	// apart; Power where the current comes from.
+	Jobs  bool `json:"jobs,omitempty"`
+	Power bool `json:"power,omitempty"`
 	// Patient is set when a decision hangs on the answer: each part may then
 	// take longer before it is given up as unknown.
 	Patient bool `json:"patient,omitempty"`
@@ -37,4 +41,6 @@ type Answer struct {
 	Memory  *facts.Memory    `json:"memory,omitempty"`
 	Process *facts.Processes `json:"process,omitempty"`
 	GPUs    *facts.GPUs      `json:"gpus,omitempty"`
+	Jobs    *facts.Jobs      `json:"jobs,omitempty"`
+	Power   *facts.Power     `json:"power,omitempty"`
 }

@@ -54,13 +54,9 @@ func avg10(p *facts.Pressure) float64 {
 // unknowns says what could not be seen, and why.
 func unknowns(f *facts.Facts) []string {
 	var list []string
-	for _, part := range []struct {
-		name string
-		part facts.Part
-	}{{"load", f.Load.Part}, {"memory", f.Memory.Part}, {"gpus", f.GPUs.Part}, {"audio", f.Audio.Part},
-		{"sessions", f.Sessions.Part}, {"processes", f.Process.Part}, {"units", f.Units.Part}} {
-		if !part.part.Known() {
-			list = append(list, part.name+": "+part.part.Unknown)
+	for _, p := range f.Parts() {
+		if !p.Known() && p.Unknown != facts.NotAsked {
+			list = append(list, p.Name+": "+p.Unknown)
 		}
 	}
 	return list

@@ -42,6 +42,18 @@ func (c Client) Ready(ctx context.Context, url string) error {
 	return nil
 }
 
+// Look returns what the services named in q are doing. Parts that could not be
+// seen are unknown in the answer; an error is about the helper itself.
+func (c Client) Look(ctx context.Context, q Question) (Answer, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, Patience, errors.New("moded-workload did not answer in time"))
+	defer cancel()
+	answer, err := c.helper.Ask(ctx, q)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return answer, err
+}
+
 // clean keeps the other side's words on one line and short: they end up in
 // logs, on terminals and in the history.
 func clean(text string) string {

@@ -4,20 +4,43 @@
 // does not link it. How the two speak is package helper's.
 package workload
 
-import "github.com/modectl/moded/internal/helper"
+import (
+	"github.com/modectl/moded/internal/helper"
+	"github.com/modectl/moded/pkg/facts"
+)
 
-// Protocol is what both sides must agree on.
-var Protocol = helper.Protocol{Name: "moded-workload", Number: 1, MaxQuestion: 16 << 10, MaxAnswer: 16 << 10}
+// Protocol is what both sides must agree on. Its number also changes with every
+// change of the facts in an Answer.
+var Protocol = helper.Protocol{Name: "moded-workload", Number: 2, MaxQuestion: 16 << 10, MaxAnswer: 2 << 20}
 
-// Question is what the helper is asked.
+// Question is what the helper is asked. The zero Question asks nothing.
 type Question struct {
 	// Ready is the URL of a service on this machine: is it ready?
-	Ready string `json:"ready"`
+	Ready string `json:"ready,omitempty"`
+	// VLLM are servers on this machine: what do they do?
+	VLLM []Server `json:"vllm,omitempty"`
+	// Web are the addresses of REAPER's web interface on this machine.
+	Web []string `json:"web,omitempty"`
+	// Node asks for the pods on this node of the cluster; LocalNode for those on
+	// the node that has the host's name.
+	Node string `json:"node,omitempty"`
 }
 
-// Answer is what it found.
+// LocalNode as a Question's Node is the host's name.
+const LocalNode = "."
+
+// Server is a vLLM server as the configuration names it.
+type Server struct {
+	Name string `json:"name"`
+	URL  string `json:"url"`
+}
+
+// Answer has what was asked for; each part may be unknown on its own.
 type Answer struct {
-	Ready bool `json:"ready"`
+	Ready bool `json:"ready,omitempty"`
 	// Detail is why not, in a few words that are fit to be shown.
-	Detail string `json:"detail,omitempty"`
+	Detail string      `json:"detail,omitempty"`
+	VLLM   *facts.VLLM `json:"vllm,omitempty"`
+	Web    *facts.Web  `json:"web,omitempty"`
+	Pods   *facts.Pods `json:"pods,omitempty"`
 }

@@ -21,6 +21,45 @@ type Facts struct {
 	Sessions Sessions  `json:"sessions"`
 	Process  Processes `json:"processes"`
 	Units    Units     `json:"units"`
+	// Jobs, Inhibitors and Holds are what people have under way, Web what DAWs
+	// say of themselves.
+	Jobs       Jobs       `json:"jobs"`
+	Inhibitors Inhibitors `json:"inhibitors"`
+	Holds      Holds      `json:"holds"`
+	Web        Web        `json:"web"`
+	// VLLM and Pods are what the machine computes for others.
+	VLLM  VLLM  `json:"vllm"`
+	Pods  Pods  `json:"pods"`
+	Power Power `json:"power"`
+}
+
+// NamedPart is a part of Facts with the name that it has in their JSON.
+type NamedPart struct {
+	Name string
+	*Part
+}
+
+// Parts lists all parts in the order of their JSON. They are f's own: what is
+// written to them is written to f.
+func (f *Facts) Parts() []NamedPart {
+	return []NamedPart{
+		{"load", &f.Load.Part}, {"memory", &f.Memory.Part}, {"gpus", &f.GPUs.Part}, {"audio", &f.Audio.Part},
+		{"sessions", &f.Sessions.Part}, {"processes", &f.Process.Part}, {"units", &f.Units.Part},
+		{"jobs", &f.Jobs.Part}, {"inhibitors", &f.Inhibitors.Part}, {"holds", &f.Holds.Part}, {"web", &f.Web.Part},
+		{"vllm", &f.VLLM.Part}, {"pods", &f.Pods.Part}, {"power", &f.Power.Part},
+	}
+}
+
+// NotAsked is why a part is unknown that nobody wanted to see.
+const NotAsked = "not asked for"
+
+// Unseen returns facts of this moment of which nothing is known, and why.
+func Unseen(why string) *Facts {
+	f := &Facts{At: time.Now()}
+	for _, p := range f.Parts() {
+		p.Unknown = why
+	}
+	return f
 }
 
 // Part says how far a part of Facts can be believed.
@@ -95,9 +134,23 @@ type GPU struct {
 	Unmeasured string `json:"unmeasured,omitempty"`
 	Forever    bool   `json:"forever,omitempty"`
 	// MemoryTotal and MemoryUsed are bytes; 0 total means unknown.
-	MemoryTotal uint64   `json:"memory-total,omitempty"`
-	MemoryUsed  uint64   `json:"memory-used,omitempty"`
-	Holders     []Holder `json:"holders,omitempty"`
+	MemoryTotal uint64 `json:"memory-total,omitempty"`
+	MemoryUsed  uint64 `json:"memory-used,omitempty"`
+	// Temperature is in degrees Celsius; 0 means unknown.
+	Temperature int `json:"temperature,omitempty"`
+	// Instances are the parts of a device in MIG mode.
+	Instances []Instance `json:"instances,omitempty"`
+	Holders   []Holder   `json:"holders,omitempty"`
+}
+
+// Instance is a MIG device: a part of a GPU with memory of its own.
+type Instance struct {
+	// UUID is "MIG-…", which CUDA_VISIBLE_DEVICES takes too.
+	UUID string `json:"uuid"`
+	// Model is what the driver calls it: "NVIDIA A100 MIG 1g.10gb".
+	Model       string `json:"model,omitempty"`
+	MemoryTotal uint64 `json:"memory-total,omitempty"`
+	MemoryUsed  uint64 `json:"memory-used,omitempty"`
 }
 
 // Label is what people call the device: its configured name, else the address.
@@ -120,6 +173,13 @@ type Holder struct {
 	Unit     string `json:"unit,omitempty"`
 	UserUnit string `json:"user-unit,omitempty"`
 	Session  string `json:"session,omitempty"`
+	// Pod is the Kubernetes pod of its cgroup: "namespace/name" where the API
+	// server told, else the pod's UID.
+	Pod string `json:"pod,omitempty"`
+	// Instance is the UUID of the MIG device that it is on.
+	Instance string `json:"instance,omitempty"`
+	// Memory is what it holds of the device, in bytes; 0 means unknown.
+	Memory uint64 `json:"memory,omitempty"`
 	// Compute is a compute context (CUDA, /dev/kfd); Graphics a DRM or NVML
 	// graphics client. A process can be both.
 	Compute  bool `json:"compute,omitempty"`
@@ -183,8 +243,11 @@ type Session struct {
 	Type   string `json:"type"`
 	State  string `json:"state"`
 	Remote bool   `json:"remote,omitempty"`
-	Idle   bool   `json:"idle,omitempty"`
-	Scope  string `json:"scope,omitempty"`
+	// Idle is the session's own IdleHint: false is a sign of life, true a weak
+	// sign of none. IdleSince is when it became so.
+	Idle      bool      `json:"idle,omitempty"`
+	IdleSince time.Time `json:"idle-since,omitzero"`
+	Scope     string    `json:"scope,omitempty"`
 }
 
 // Graphical tells whether it is a user's desktop.
@@ -229,6 +292,11 @@ type Process struct {
 	Unit     string `json:"unit,omitempty"`
 	UserUnit string `json:"user-unit,omitempty"`
 	Session  string `json:"session,omitempty"`
+	// Slice is the outermost slice of its cgroup: user.slice, system.slice,
+	// kubepods.slice, …; UserSlice the one that its user's manager put it in:
+	// session.slice, app.slice or background.slice.
+	Slice     string `json:"slice,omitempty"`
+	UserSlice string `json:"user-slice,omitempty"`
 }
 
 // Units are the states of the units that a configured guard asks about.

@@ -31,6 +31,9 @@ func (f *Facts) cut(keep int) *Facts {
 	c.Process.Audio = head(f.Process.Audio, keep)
 	c.Units.List = head(f.Units.List, keep)
 	c.Sessions.List = head(f.Sessions.List, keep)
+	c.Jobs.List, c.Jobs.Locks = head(f.Jobs.List, keep), head(f.Jobs.Locks, keep)
+	c.Inhibitors.List, c.Holds.List = head(f.Inhibitors.List, keep), head(f.Holds.List, keep)
+	c.Web.List, c.VLLM.List, c.Pods.List = head(f.Web.List, keep), head(f.VLLM.List, keep), head(f.Pods.List, keep)
 	c.GPUs.List = append([]GPU(nil), head(f.GPUs.List, max(keep, 16))...)
 	for i := range c.GPUs.List {
 		c.GPUs.List[i].Holders = head(c.GPUs.List[i].Holders, keep)

@@ -51,25 +51,42 @@ type Needs struct {
 	Usage  bool
 	NVML   bool
 	Window time.Duration
+	// Jobs asks what people's processes are doing, at the price of two looks
+	// 200 ms apart.
+	Jobs       bool
+	Inhibitors bool
+	Holds      bool
+	// VLLM asks the configured servers, Pods the cluster's API server.
+	VLLM  bool
+	Pods  bool
+	Power bool
 	// Processes are names of programs, as comm or as the executable's base
-	// name; Units names of units.
+	// name; Units names of units; Web addresses of DAWs' web interfaces.
 	Processes []string
 	Units     []string
+	Web       []string
 }
 
 // Union returns what either asks for.
 func (n Needs) Union(m Needs) Needs {
 	return Needs{
-		Load:      n.Load || m.Load,
-		Memory:    n.Memory || m.Memory,
-		Audio:     n.Audio || m.Audio,
-		Sessions:  n.Sessions || m.Sessions,
-		GPU:       n.GPU || m.GPU,
-		Usage:     n.Usage || m.Usage,
-		NVML:      n.NVML || m.NVML,
-		Window:    max(n.Window, m.Window),
-		Processes: merge(n.Processes, m.Processes),
-		Units:     merge(n.Units, m.Units),
+		Load:       n.Load || m.Load,
+		Memory:     n.Memory || m.Memory,
+		Audio:      n.Audio || m.Audio,
+		Sessions:   n.Sessions || m.Sessions,
+		GPU:        n.GPU || m.GPU,
+		Usage:      n.Usage || m.Usage,
+		NVML:       n.NVML || m.NVML,
+		Window:     max(n.Window, m.Window),
+		Jobs:       n.Jobs || m.Jobs,
+		Inhibitors: n.Inhibitors || m.Inhibitors,
+		Holds:      n.Holds || m.Holds,
+		VLLM:       n.VLLM || m.VLLM,
+		Pods:       n.Pods || m.Pods,
+		Power:      n.Power || m.Power,
+		Processes:  merge(n.Processes, m.Processes),
+		Units:      merge(n.Units, m.Units),
+		Web:        merge(n.Web, m.Web),
 	}
 }
 
@@ -80,7 +97,9 @@ func (n Needs) Covers(m Needs) bool {
 		implied(n.Audio, m.Audio) && implied(n.Sessions, m.Sessions) &&
 		implied(n.GPU, m.GPU) && implied(n.Usage, m.Usage) &&
 		implied(n.NVML, m.NVML) && n.Window >= m.Window &&
-		subset(m.Processes, n.Processes) && subset(m.Units, n.Units)
+		implied(n.Jobs, m.Jobs) && implied(n.Inhibitors, m.Inhibitors) && implied(n.Holds, m.Holds) &&
+		implied(n.VLLM, m.VLLM) && implied(n.Pods, m.Pods) && implied(n.Power, m.Power) &&
+		subset(m.Processes, n.Processes) && subset(m.Units, n.Units) && subset(m.Web, n.Web)
 }
 
 func merge(a, b []string) []string {

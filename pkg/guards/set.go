@@ -72,18 +72,10 @@ func (s *Set) guard(spec fsm.GuardSpec) (Guard, error) {
 func (s *Set) look(ctx context.Context, n Needs, fresh bool) (f *facts.Facts) {
 	defer func() {
 		if p := recover(); p != nil || f == nil {
-			f = blind("the machine could not be looked at: internal error")
+			f = facts.Unseen("the machine could not be looked at: internal error")
 		}
 	}()
 	return s.eyes.Look(ctx, n, fresh)
-}
-
-func blind(why string) *facts.Facts {
-	p := facts.Part{Unknown: why}
-	f := &facts.Facts{At: time.Now()}
-	f.Load.Part, f.Memory.Part, f.GPUs.Part, f.Audio.Part = p, p, p, p
-	f.Sessions.Part, f.Process.Part, f.Units.Part = p, p, p
-	return f
 }
 
 // ask asks one guard; one that panics does not know.

@@ -124,7 +124,7 @@ func TestAnotherProtocolIsNamed(t *testing.T) {
 	if _, err := conn.Write([]byte(`{"moded-workload":7,"moon":"full"}` + "\n")); err != nil {
 		t.Fatal(err)
 	}
-	if said, err := io.ReadAll(conn); err != nil || string(said) != `{"moded-workload":1,"version":"1"}`+"\n" {
+	if said, err := io.ReadAll(conn); err != nil || string(said) != `{"moded-workload":2,"version":"1"}`+"\n" {
 		t.Errorf("the helper does not say who it is and no more: %q, %v", said, err)
 	}
 	newer, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
