@@ -1,5 +1,6 @@
-// Command aiserver stands in for an AI server in the VM lab: it shows the
-// environment that it was started with and becomes ready when a file says so.
+// Command aiserver stands in for vLLM in the VM lab: it shows the environment
+// that it was started with, becomes ready when a file says so, takes its time
+// over requests and counts them under vLLM's names.
 package main
 
 import (
@@ -9,19 +10,25 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// config is what the file says: `delay=DURATION` and `ready=yes|no`.
+// config is what the file says: `delay=DURATION`, `ready=yes|no`,
+// `metrics=yes|empty|no` (empty is an engine that has not reported yet),
+// `slots=N` (how many requests an engine runs at once) and `model=NAME`.
 type config struct {
-	delay time.Duration
-	ready bool
+	delay   time.Duration
+	ready   bool
+	metrics string
+	slots   int
+	model   string
 }
 
 // load reads the file; what it does not say keeps its default.
 func load(path string) config {
-	c := config{ready: true}
+	c := config{ready: true, metrics: "yes", slots: 8, model: "lab/small"}
 	f, err := os.Open(path)
 	if err != nil {
 		return c
@@ -34,6 +41,12 @@ func load(path string) config {
 			c.delay, _ = time.ParseDuration(value)
 		case "ready":
 			c.ready = value != "no"
+		case "metrics":
+			c.metrics = value
+		case "slots":
+			c.slots, _ = strconv.Atoi(value)
+		case "model":
+			c.model = value
 		}
 	}
 	return c
@@ -46,12 +59,14 @@ func main() {
 	log.Fatal(http.ListenAndServe(*listen, handler(*path, time.Now())))
 }
 
-// handler serves /health and /env for a server that began to load at start.
+// handler serves a server that began to load at start: /health, /metrics,
+// /v1/models and /v1/completions as vLLM does, and /env.
 func handler(path string, start time.Time) http.Handler {
+	loaded := func(c config) bool { return c.ready && time.Since(start) >= c.delay }
+	work := &engines{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
-		c := load(path)
-		if !c.ready || time.Since(start) < c.delay {
+		if !loaded(load(path)) {
 			http.Error(w, "loading", http.StatusServiceUnavailable)
 			return
 		}
@@ -59,6 +74,24 @@ func handler(path string, start time.Time) http.Handler {
 	})
 	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(environment())
+	})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		c := load(path)
+		if c.metrics == "no" {
+			http.Error(w, "no metrics", http.StatusNotFound)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		work.write(w, c.model, c.metrics != "empty" && loaded(c))
+	})
+	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) { models(w, load(path).model) })
+	mux.HandleFunc("POST /v1/completions", func(w http.ResponseWriter, r *http.Request) {
+		c := load(path)
+		if !loaded(c) {
+			http.Error(w, "loading", http.StatusServiceUnavailable)
+			return
+		}
+		complete(w, r, work, c)
 	})
 	return mux
 }
