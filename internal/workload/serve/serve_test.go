@@ -134,7 +134,7 @@ func TestAnotherProtocolIsNamed(t *testing.T) {
 	defer func() { _ = newer.Close() }()
 	go func() {
 		if conn, err := newer.Accept(); err == nil {
-			_, _ = conn.Write([]byte(`{"moded-workload":2}` + "\n")) // the test fails if it did not get there
+			_, _ = conn.Write([]byte(`{"moded-workload":7}` + "\n")) // the test fails if it did not get there
 		}
 	}()
 	if err := workload.NewClient(newer.Addr().String(), "1").Ready(t.Context(), "http://127.0.0.1/"); !errors.Is(err, helper.ErrVersion) {
