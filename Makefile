@@ -31,7 +31,7 @@ deps: ## install what is missing (through apt when root, else prints the line to
 build: ## all binaries into build/bin
 	@test/deps.sh build $(GOLANGCI)
 	export CGO_ENABLED=0
-	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/ ./cmd/moded ./cmd/modectl ./cmd/moded-agent ./cmd/moded-workload
+	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/ ./cmd/moded ./cmd/modectl ./cmd/moded-agent ./cmd/moded-workload ./cmd/moded-tune
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags "$(PROBE_LDFLAGS)" -o $(BIN)/ ./cmd/moded-probe
 
 run: build ## a private bus with moded on a simulated machine; prints the address and stays
@@ -90,9 +90,9 @@ install: ## into DESTDIR, under PREFIX
 	@test -x $(BIN)/moded || { echo "say make build first" >&2; exit 1; }
 	install -Dm755 -t $(DESTDIR)$(PREFIX)/bin $(BIN)/modectl
 	ln -sf modectl $(DESTDIR)$(PREFIX)/bin/mode
-	install -Dm755 -t $(DESTDIR)$(LIBEXECDIR) $(BIN)/moded $(BIN)/moded-probe $(BIN)/moded-workload $(BIN)/moded-agent
+	install -Dm755 -t $(DESTDIR)$(LIBEXECDIR) $(BIN)/moded $(BIN)/moded-probe $(BIN)/moded-workload $(BIN)/moded-agent $(BIN)/moded-tune
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR)/default.target.wants $(DESTDIR)/etc/moded/moded.d
-	for unit in moded.service moded-probe.service moded-workload.service; do
+	for unit in moded.service moded-probe.service moded-workload.service moded-tune.service; do
 	  sed 's|@libexecdir@|$(LIBEXECDIR)|' systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit
 	  chmod 644 $(DESTDIR)$(UNITDIR)/$$unit
 	done

@@ -25,6 +25,7 @@ func workstation() *actionstest.Machine {
 	m.Add("sync.service", "simple", "active")
 	m.Add("shared.service", "simple", "active")
 	m.Add("lights.service", "notify", "inactive")
+	m.Add("moded-tune.service", "notify", "inactive")
 	m.Add("backup.service", "oneshot", "inactive")
 	m.Add("mount-scratch.service", "oneshot", "inactive").RemainAfterExit = true
 	weight, high, cpus := uint64(100), actions.Unset, ""
@@ -84,6 +85,9 @@ func TestEveryActionConforms(t *testing.T) {
 		"barrier at a free GPU":      {kind: "gpus", key: "gpu0", want: `{"owner":"nobody","pci":"0000:01:00.0"}`, prepare: headless},
 		"GPU of the display":         {kind: "gpus", key: "primary", want: `{"owner":"display","auto":"primary"}`},
 		"GPUs beside it, of which 0": {kind: "gpus", key: "others", want: `{"owner":"compute","auto":"others"}`},
+		"tuning that begins":         {kind: "tune", want: `{"state":"low-latency"}`},
+		"tuning that ends":           {kind: "tune", want: `{"state":"off"}`, prepare: func(m *actionstest.Machine) { m.Units["moded-tune.service"].Active = "active" }},
+		"tuning of nobody ends":      {kind: "tune", want: `{"state":"off"}`, prepare: func(m *actionstest.Machine) { delete(m.Units, "moded-tune.service") }},
 		"hook that stays":            {kind: "hook", key: "mount-scratch.service", want: `{}`},
 		"hook that runs and ends":    {kind: "hook", key: "backup.service", want: `{}`},
 	} {

@@ -34,6 +34,8 @@ func TestStepsAreDescribedAndBounded(t *testing.T) {
 		"slice":     {"slices", "system.slice", `{"cpu-weight":20,"memory-high":18446744073709551615,"allowed-cpus":"3,2"}`, false, `limit system.slice: cpu-weight 20, memory-high unset, allowed-cpus "2-3"`, 0},
 		"audio off": {"audio", "", `{"state":"off"}`, true, "stop audio of all users: ", time.Minute},
 		"realtime":  {"audio", "", `{"state":"realtime","quantum":64,"rate":48000}`, false, "audio in real time: quantum 64; rate 48000", time.Minute},
+		"tuning":    {"tune", "", `{"state":"low-latency"}`, false, "tune the kernel for low latency: CPU governor, wake-up latency and swappiness, while moded-tune.service is active", 2 * time.Minute},
+		"no tuning": {"tune", "", `{"state":"off"}`, false, "end low-latency tuning: ", 2 * time.Minute},
 		"hook":      {"hook", "backup.service", `{}`, false, "run backup.service: ", 10*time.Minute + 30*time.Second},
 		"a target":  {"target", "", `{"target":"a.target","start":["b.service","a.target"]}`, false, "enter a.target: start b.service; start a.target", 5 * time.Minute},
 	} {

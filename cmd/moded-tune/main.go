@@ -1,0 +1,79 @@
+// Command moded-tune holds the kernel's knobs that low-latency audio wants while
+// it lives; moded-tune.service is started and stopped by moded.
+//
+//	moded-tune hold      turn the knobs and hold them until a signal
+//	moded-tune restore   put back what a former hold turned (ExecStopPost=)
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/godbus/dbus/v5"
+
+	"github.com/modectl/moded/internal/tune"
+	"github.com/modectl/moded/internal/version"
+)
+
+// askProfiles is how long the owner of power profiles may take.
+const askProfiles = 5 * time.Second
+
+func main() {
+	fs := flag.NewFlagSet("moded-tune", flag.ExitOnError)
+	state := fs.String("state", "/run/moded-tune/state.json", "`FILE` that keeps what the knobs were")
+	latency := fs.Int("latency", 0, "longest wake-up from an idle state, in `µs`")
+	swappiness := fs.Int("swappiness", 10, "highest vm.swappiness")
+	show := fs.Bool("version", false, "print the version and exit")
+	_ = fs.Parse(os.Args[1:]) // it exits by itself
+	if *show {
+		fmt.Println(version.Version)
+		return
+	}
+	m := tune.Machine{Root: "/", State: *state}
+	var err error
+	switch fs.Arg(0) {
+	case "hold":
+		err = hold(m, *latency, *swappiness)
+	case "restore":
+		err = m.Restore()
+	default:
+		err = errors.New("say hold or restore")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "moded-tune:", err)
+		os.Exit(1)
+	}
+}
+
+func hold(m tune.Machine, latency, swappiness int) error {
+	if latency < 0 || latency > 1_000_000 || swappiness < 0 || swappiness > 200 {
+		return errors.New("latency is 0 to 1000000 µs, swappiness 0 to 200")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A machine without a system bus has nobody who owns power profiles.
+	if conn, err := dbus.ConnectSystemBus(); err == nil {
+		defer conn.Close()
+		m.Profiles = patient{tune.PowerProfiles{Conn: conn}}
+	}
+	return m.Hold(ctx, tune.Order{Latency: int32(latency), Swappiness: swappiness}, func(status string) error {
+		_, err := daemon.SdNotify(false, daemon.SdNotifyReady+"\nSTATUS="+status)
+		return err
+	})
+}
+
+// patient bounds the one question to the owner of power profiles.
+type patient struct{ tune.Profiles }
+
+func (p patient) Hold(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, askProfiles)
+	defer cancel()
+	return p.Profiles.Hold(ctx)
+}
