@@ -20,7 +20,7 @@ func (p ppd) HoldProfile(profile, reason, app string) (uint32, *dbus.Error) {
 func TestThePerformanceProfileIsHeldWhereADaemonOwnsIt(t *testing.T) {
 	t.Parallel()
 	for name, path := range map[string]dbus.ObjectPath{
-		"net.hadess.PowerProfiles":              "/net/hadess/PowerProfiles",
+		"net.hadess.PowerProfiles":             "/net/hadess/PowerProfiles",
 		"org.freedesktop.UPower.PowerProfiles": "/org/freedesktop/UPower/PowerProfiles",
 	} {
 		t.Run(name, func(t *testing.T) {
