@@ -1,5 +1,7 @@
 package manager1
 
+import "time"
+
 // Verdict is what one guard, or the law, says: the dictionary Verdict.
 type Verdict struct {
 	Guard       string    `json:"guard"`
@@ -87,6 +89,9 @@ type Session struct {
 	Remote  bool     `json:"remote"`
 	Active  bool     `json:"active"`
 	Closes  []string `json:"closes"`
+	// Idle and IdleSince are of sessions in Resources.
+	Idle      bool      `json:"idle,omitempty"`
+	IdleSince time.Time `json:"idle-since,omitzero"`
 }
 
 func (v *Session) fields(c *codec) {
@@ -99,6 +104,8 @@ func (v *Session) fields(c *codec) {
 	c.str("desktop", &v.Desktop)
 	c.flag("remote", &v.Remote)
 	c.flag("active", &v.Active)
+	c.flag("idle", &v.Idle)
+	c.time("idle-since", &v.IdleSince)
 	c.strs("closes", &v.Closes)
 }
 

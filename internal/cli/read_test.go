@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -24,17 +25,44 @@ func open(phase string, change func(p *manager1.Progress)) func() *manager1test.
 
 func withResources() *manager1test.Daemon {
 	d := machine()
-	node := manager1.Culprit{Kind: "client", Client: "REAPER", Comm: "reaper", PID: 4711, User: "dev"}
+	node := manager1.Culprit{Kind: "client", Client: "REAPER", Comm: "reaper", PID: 4711, User: "dev", Detail: "recording"}
+	process := func(comm string, pid uint32, user string) manager1.Culprit {
+		return manager1.Culprit{Kind: "process", Comm: comm, PID: pid, User: user}
+	}
 	d.Resources = manager1.Resources{
-		CPUs: 32, Load1: 1.5, Load5: 1, Load15: 0.5, MemoryTotal: 128 << 30, MemoryAvailable: 103 << 30, PSICPU: 0.4,
+		CPUs: 32, Load1: 1.5, Load5: 1, Load15: 0.5, MemoryTotal: 128 << 30, MemoryAvailable: 103 << 30, PSICPU: 0.4, PSIIO: 2.5,
 		GPUs: []manager1.GPU{
-			{GPU: "gpu0", Driver: "nvidia", Model: "RTX 6000", Role: "display", BusyPercent: 6, MemoryTotal: 48 << 30, MemoryUsed: 1 << 30, Holders: []manager1.Culprit{{Kind: "process", Comm: "gnome-shell", PID: 9, User: "dev"}}},
-			{GPU: "gpu1", Driver: "nvidia", Suspended: true},
+			{GPU: "gpu0", Driver: "nvidia", Model: "RTX 6000", Role: "display", Connected: true, Temperature: 47, BusyPercent: 6, MemoryTotal: 48 << 30, MemoryUsed: 6 << 30, Holders: []manager1.Holder{
+				{Culprit: process("gnome-shell", 9, "dev"), Graphics: true, Memory: 1 << 30},
+				{Culprit: process("python3", 99, "ai"), Compute: true, Memory: 5 << 30, BusyPercent: 4, Pod: "ml/train-0"},
+			}},
+			{PCI: "0000:02:00.0", Driver: "nvidia", Unmeasured: "the driver has no counters", Instances: []manager1.Instance{{UUID: "MIG-1", Model: "MIG 1g.10gb", MemoryTotal: 10 << 30}}},
+			{GPU: "gpu2", Driver: "nvidia", Suspended: true},
 		},
-		Sessions: []manager1.Session{{Session: "3", User: "dev", Type: "wayland", Seat: "seat0", Desktop: "gnome"}, {Session: "5", User: "ann", Type: "tty", Remote: true}},
-		Audio:    []manager1.AudioUser{{User: "dev", State: "running", Agent: true, Nodes: []manager1.Culprit{node}}, {User: "ann", State: "unknown"}},
-		Units:    []manager1.Unit{{Unit: "vllm.service", ActiveState: "active", SubState: "running"}},
-		Unknown:  []string{"psi: the kernel does not say"}, Facts: `{"a":1}`,
+		Sessions: []manager1.Session{{Session: "3", User: "dev", Type: "wayland", Seat: "seat0", Desktop: "gnome", Idle: true, IdleSince: noon.Add(-20 * time.Minute)}, {Session: "5", User: "ann", Type: "tty", Remote: true}},
+		Audio: []manager1.AudioUser{
+			{User: "dev", State: "running", Agent: true, Recording: 1, Quantum: 64, Rate: 48000, Nodes: []manager1.Culprit{node}},
+			{User: "ann", State: "unknown", Unknown: "PipeWire runs and no moded-agent reports of it"}, {UID: 1002, State: "off"},
+		},
+		Units:     []manager1.Unit{{Unit: "vllm.service", ActiveState: "active", SubState: "running"}},
+		Jobs:      []manager1.Job{{Culprit: process("make", 12, "dev"), CPUPercent: 1210, AgeS: 90, Build: "driver", Foreground: true, TTY: "pts/3"}, {Culprit: process("blender", 13, "ann"), CPUPercent: 99}},
+		JobsTotal: 12,
+		Locks:     []manager1.Lock{{Culprit: process("apt-get", 14, "root"), Manager: "apt"}},
+		Inhibitors: []manager1.Inhibitor{
+			{What: []string{"shutdown", "sleep"}, Who: "borg \x1b[2J\u202e", Why: "the backup runs", Mode: "block", User: "root", PID: 15},
+			{What: []string{"sleep"}, Who: "NetworkManager", Mode: "delay", PID: 16},
+		},
+		Holds: []manager1.HoldInfo{{Scope: "all", Who: "render", Why: "the film", User: "dev", Since: noon.Add(-time.Hour)}},
+		DAWs:  []manager1.DAW{{URL: "http://127.0.0.1:8080", User: "dev", State: "recording", Armed: 2}, {URL: "http://127.0.0.1:8081", Unknown: "nobody listens there"}},
+		VLLM: []manager1.VLLM{
+			{VLLM: "main", Unit: "vllm.service", ActiveState: "active", Healthy: true, Models: []string{"qwen"}, Running: 3, Waiting: 1, Generating: true},
+			{VLLM: "code", Unit: "code.service", ActiveState: "active", Unknown: "its metrics did not come in time"}, {VLLM: "old", Unit: "old.service", ActiveState: "inactive"},
+		},
+		K3sUnit: "k3s.service", K3sActiveState: "active", K3sNode: "box", Unschedulable: true,
+		Pods:  []manager1.Pod{{Pod: "train-0", Namespace: "ml", Phase: "Running", Owner: "Job", GPUs: 2}, {Pod: "shell", Namespace: "default", Phase: "Pending"}},
+		Mains: true, BatteryPercent: 83,
+		Parts:   []manager1.Part{{Part: "load", At: noon}, {Part: "gpus", At: noon}, {Part: "power", At: noon}, {Part: "audio", At: noon.Add(-14 * time.Second)}},
+		Unknown: []string{"psi: the kernel does not say"}, Facts: `{"a":1}`,
 	}
 	return d
 }
@@ -75,6 +103,7 @@ func TestReads(t *testing.T) {
 		{name: "no command is status", daemon: machine},
 		{name: "status as JSON", daemon: withResources, args: "status --resources --json"},
 		{name: "status with resources", daemon: withResources, args: "status --resources"},
+		{name: "status with resources at 60 columns", daemon: withResources, args: "status --resources", tty: true, width: 60},
 		{name: "status degraded", daemon: degraded, args: "status"},
 		{name: "status degraded in colour", daemon: degraded, args: "status", tty: true, width: 60},
 		{name: "status without colour", daemon: degraded, args: "status", tty: true, width: 200, env: map[string]string{"NO_COLOR": "1"}},
@@ -126,4 +155,14 @@ func TestReads(t *testing.T) {
 		{name: "graph", daemon: machine, args: "graph testdata/good.toml"},
 		{name: "graph for Graphviz", args: "graph --format dot testdata/good.toml"},
 	})
+}
+
+func TestHostileNamesDoNotReachTheTerminal(t *testing.T) {
+	t.Parallel()
+	for _, args := range []string{"status --resources", "status --resources --json"} {
+		r := play(t, scene{daemon: withResources, args: args, tty: true, width: 100, env: map[string]string{"NO_COLOR": "1"}})
+		if r.code != 0 || strings.ContainsAny(r.stdout, "\x1b\u202e") {
+			t.Errorf("%s: exit code %d:\n%q", args, r.code, r.stdout)
+		}
+	}
 }

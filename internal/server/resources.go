@@ -29,18 +29,20 @@ func (s *Server) resources(ctx context.Context, _ *call) ([]any, error) {
 func resourcesOf(f *facts.Facts, mode fsm.Mode) manager1.Resources {
 	r := manager1.Resources{Collected: f.At, CPUs: uint32(max(f.Load.CPUs, 0)), Load1: f.Load.Load1, Load5: f.Load.Load5,
 		Load15: f.Load.Load15, MemoryTotal: int64(f.Memory.Total), MemoryAvailable: int64(f.Memory.Available),
-		PSICPU: avg10(f.Load.PSI), PSIMemory: avg10(f.Memory.PSI), Unknown: unknowns(f)}
+		PSICPU: avg10(f.Load.PSI), PSIMemory: avg10(f.Memory.PSI), PSIIO: avg10(f.Load.IO),
+		Mains: f.Power.Mains, BatteryPercent: float64(f.Power.Battery), Parts: partRows(f), Unknown: unknowns(f)}
 	for _, g := range f.GPUs.List {
 		r.GPUs = append(r.GPUs, gpuRow(g, mode))
 	}
 	for _, session := range f.Sessions.List {
 		r.Sessions = append(r.Sessions, manager1.Session{Session: session.ID, UID: session.UID, User: session.User,
 			Seat: session.Seat, Type: session.Type, Class: session.Class, Remote: session.Remote,
-			Active: session.State == "active"})
+			Active: session.State == "active", Idle: session.Idle, IdleSince: session.IdleSince})
 	}
 	for _, u := range f.Units.List {
 		r.Units = append(r.Units, manager1.Unit{Unit: u.Name, Owner: unitOwner(u.Name, mode), ActiveState: u.Active, SubState: u.Sub})
 	}
+	addWork(&r, f)
 	return r
 }
 
@@ -62,19 +64,54 @@ func unknowns(f *facts.Facts) []string {
 	return list
 }
 
+// partRows tells of each part that was asked for when it was seen.
+func partRows(f *facts.Facts) []manager1.Part {
+	var rows []manager1.Part
+	for _, p := range f.Parts() {
+		if p.Unknown != facts.NotAsked {
+			rows = append(rows, manager1.Part{Part: p.Name, At: p.At, Unknown: p.Unknown})
+		}
+	}
+	return rows
+}
+
 func gpuRow(g facts.GPU, mode fsm.Mode) manager1.GPU {
-	row := manager1.GPU{GPU: g.Name, UUID: g.UUID, PCI: g.PCI, Driver: g.Driver, Model: g.Model, Role: role(g, mode),
-		Suspended: g.Suspended}
+	row := manager1.GPU{GPU: g.Name, UUID: g.UUID, PCI: g.PCI, Driver: g.Driver, Model: facts.Clean(g.Model), Role: role(g, mode),
+		Suspended: g.Suspended, Connected: g.Connected}
 	if g.Suspended {
 		return row
 	}
-	row.BusyPercent = float64(max(g.BusyPercent, 0))
+	row.BusyPercent, row.Unmeasured = measuredUse(g)
+	row.Temperature = uint32(max(g.Temperature, 0))
 	row.MemoryTotal, row.MemoryUsed = int64(g.MemoryTotal), int64(g.MemoryUsed)
 	for _, h := range g.Holders[:min(len(g.Holders), maxCulprits)] {
-		row.Holders = append(row.Holders, manager1.Culprit{Kind: "process", PID: h.PID, Comm: h.Comm, User: h.User,
-			UID: h.UID, Unit: h.Unit, Session: h.Session})
+		row.Holders = append(row.Holders, holderRow(h))
+	}
+	for _, i := range g.Instances {
+		row.Instances = append(row.Instances, manager1.Instance{UUID: i.UUID, Model: facts.Clean(i.Model),
+			MemoryTotal: int64(i.MemoryTotal), MemoryUsed: int64(i.MemoryUsed)})
 	}
 	return row
+}
+
+// measuredUse is the use of a GPU, or why it is not known.
+func measuredUse(g facts.GPU) (percent float64, unmeasured string) {
+	switch {
+	case g.BusyPercent >= 0:
+		return float64(g.BusyPercent), ""
+	case g.Unmeasured == "":
+		return 0, "it was not measured"
+	}
+	return 0, g.Unmeasured
+}
+
+func holderRow(h facts.Holder) manager1.Holder {
+	return manager1.Holder{
+		Culprit: manager1.Culprit{Kind: "process", PID: h.PID, Comm: facts.Clean(h.Comm), User: h.User, UID: h.UID,
+			Unit: h.Unit, Session: h.Session},
+		Memory: int64(h.Memory), BusyPercent: float64(max(h.BusyPercent, 0)), Compute: h.Compute, Graphics: h.Graphics,
+		Pod: h.Pod, Instance: h.Instance,
+	}
 }
 
 // role is what the mode wants of a GPU: display, compute, none, or any.
@@ -112,31 +149,4 @@ func unitOwner(unit string, mode fsm.Mode) string {
 		return ""
 	}
 	return mode.Settings[at].Kind
-}
-
-// audioRows is the users' audio, and whether an agent speaks for them.
-func (s *Server) audioRows(f *facts.Facts) []manager1.AudioUser {
-	registered := s.agents.Registered()
-	var rows []manager1.AudioUser
-	for _, u := range f.Audio.Users {
-		row := manager1.AudioUser{UID: u.UID, User: u.User, Agent: slices.Contains(registered, u.UID), State: audioState(u)}
-		for _, n := range u.Nodes[:min(len(u.Nodes), maxCulprits)] {
-			row.Nodes = append(row.Nodes, manager1.Culprit{Kind: "client", PID: n.PID, Comm: n.Binary, Client: n.Client,
-				User: u.User, UID: u.UID, Detail: n.Class})
-		}
-		rows = append(rows, row)
-	}
-	return rows
-}
-
-func audioState(u facts.AudioUser) string {
-	switch {
-	case !u.Known():
-		return "unknown"
-	case !u.Running:
-		return "off"
-	case u.Recording+u.Production+u.Media > 0:
-		return "running"
-	}
-	return "idle"
 }
