@@ -11,7 +11,7 @@ import (
 // after the server, because the users' agents are hands of it.
 
 func (d *daemon) resources(ctx context.Context) (*facts.Facts, error) {
-	return d.machine.resources(ctx)
+	return d.machine.eyes.Look(ctx, d.resourceNeeds(), false), nil
 }
 
 func (d *daemon) interactive(ctx context.Context) ([]uint32, error) {

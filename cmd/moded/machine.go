@@ -7,7 +7,6 @@ import (
 
 	"github.com/modectl/moded/internal/ledger"
 	"github.com/modectl/moded/pkg/actions"
-	"github.com/modectl/moded/pkg/facts"
 	"github.com/modectl/moded/pkg/fsm"
 	"github.com/modectl/moded/pkg/guards"
 )
@@ -29,8 +28,6 @@ type machine struct {
 	interactive func(ctx context.Context) ([]uint32, error)
 	// audioServers lists the uids for which an audio server runs.
 	audioServers func(ctx context.Context) ([]uint32, error)
-	// resources is what the machine is now, at most a second old.
-	resources func(ctx context.Context) (*facts.Facts, error)
 	// background runs what the machine itself needs; it ends with ctx.
 	background func(ctx context.Context) error
 }

@@ -62,9 +62,6 @@ func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 			return people(logind.Facts(ctx))
 		},
 		audioServers: look.AudioServers,
-		resources: func(ctx context.Context) (*facts.Facts, error) {
-			return look.Look(ctx, eyes.Everything(), false), nil
-		},
 	}, nil
 }
 

@@ -9,8 +9,6 @@ import (
 	"github.com/modectl/moded/internal/ledger"
 	"github.com/modectl/moded/internal/simulate"
 	"github.com/modectl/moded/pkg/actions"
-	"github.com/modectl/moded/pkg/facts"
-	"github.com/modectl/moded/pkg/guards"
 )
 
 // bootWindow is how long after the start of user space a machine without a
@@ -45,7 +43,6 @@ func simulated(o options) (machine, error) {
 			return uids, err
 		},
 		audioServers: m.AudioServers,
-		resources:    func(ctx context.Context) (*facts.Facts, error) { return m.Look(ctx, guards.Needs{}, false), nil },
 		background: func(ctx context.Context) error {
 			done, err := m.Serve(ctx, o.runtimeDir)
 			if err != nil {

@@ -69,6 +69,7 @@ func (e *Eyes) askProbe(ctx context.Context, q probe.Question, f *facts.Facts) {
 	}
 	if q.Audio || len(q.Processes) > 0 {
 		f.Process = given(a.Process, facts.Processes{Part: missing})
+		f.Process.Names = q.Processes
 	}
 	if q.Jobs {
 		f.Jobs = given(a.Jobs, facts.Jobs{Part: missing})

@@ -264,7 +264,9 @@ func (s Session) Graphical() bool {
 // servers: never the whole table.
 type Processes struct {
 	Part
-	List []Process `json:"list"`
+	// Names are the programs that were looked for: of others, List says nothing.
+	Names []string  `json:"names,omitempty"`
+	List  []Process `json:"list"`
 	// Audio lists uids for which PipeWire or jackd runs.
 	Audio []AudioServer `json:"audio,omitempty"`
 }
