@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -47,6 +48,8 @@ type daemon struct {
 	problem string
 	cfg     *config.Config
 	cfgMu   sync.Mutex
+	// stopping is set when the daemon was told to end.
+	stopping atomic.Bool
 }
 
 // assemble makes all parts and starts none.
@@ -65,7 +68,8 @@ func assemble(ctx context.Context, o options) (*daemon, error) {
 	}
 	d.cfg = cfg
 	d.server = server.New(server.Config{Address: o.address(), Version: version.Version, Log: d.log,
-		Resources: d.resources, Reload: d.reload, Interactive: d.interactive, AudioServers: d.audioServers, UserName: userName})
+		Resources: d.resources, Reload: d.reload, Interactive: d.interactive, AudioServers: d.audioServers, Stopping: d.isStopping,
+		UserName: userName})
 	if d.machine, err = d.chooseMachine(ctx); err != nil {
 		return nil, err
 	}
@@ -75,7 +79,7 @@ func assemble(ctx context.Context, o options) (*daemon, error) {
 	}
 	d.engine = fsm.New(fsm.Config{Catalog: cfg.Catalog, Actions: actions.New(d.machine.hands), Judge: guards.New(d.machine.eyes),
 		Sessions: d.machine.sessions, Host: d.machine.host, Ledger: book, History: d.history,
-		Notifier: d.machine.notifier, Observer: d.observers()})
+		Notifier: d.machine.notifier, Observer: d.observers(), Holds: d.server.Holds()})
 	d.complain(problem)
 	return d, nil
 }
@@ -194,6 +198,7 @@ func (d *daemon) bootMode() string {
 
 // stop undoes what is open and ends. While it undoes, it asks systemd for time.
 func (d *daemon) stop() error {
+	d.stopping.Store(true)
 	_ = d.Stopping("undoing what is open")
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownLimit)
 	defer cancel()
@@ -209,6 +214,12 @@ func (d *daemon) stop() error {
 		}
 	}
 	return d.server.Close()
+}
+
+// isStopping tells whether the daemon, or the machine under it, is about to
+// stop: there is nothing left to hold then.
+func (d *daemon) isStopping(ctx context.Context) bool {
+	return d.stopping.Load() || d.machine.host.Stopping(ctx)
 }
 
 // observers of the engine. The console's is for the real machine alone.

@@ -195,10 +195,11 @@ func TestReadsAreForEverybody(t *testing.T) {
 	_, plan := c.Plan(t.Context(), "studio", 0)
 	_, modes := c.ListModes(t.Context())
 	_, history := c.ListHistory(t.Context(), 0)
+	_, holds := c.ListHolds(t.Context())
 	_, resources := c.Resources(t.Context())
 	_, verify := c.Verify(t.Context())
 	_, all := c.Properties(t.Context())
-	if err := errors.Join(plan, modes, history, resources, verify, all); err != nil {
+	if err := errors.Join(plan, modes, history, holds, resources, verify, all); err != nil {
 		t.Error(err)
 	}
 }
@@ -279,7 +280,7 @@ func TestACallWithoutAReplyChangesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if did := r.engine.done(); len(did) > 0 || len(r.server.Agents().Registered()) > 0 || slices.Contains(did, "reload") {
+	if did := r.engine.done(); len(did) > 0 || len(r.server.Agents().Registered()) > 0 || len(r.server.Holds().Holds()) > 0 || slices.Contains(did, "reload") {
 		t.Errorf("the engine did %v", did)
 	}
 }

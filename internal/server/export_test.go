@@ -1,6 +1,10 @@
 package server
 
-import "github.com/modectl/moded/pkg/fsm"
+import (
+	"math"
+
+	"github.com/modectl/moded/pkg/fsm"
+)
 
 // Row is a row of the method table, for the drift test.
 type Row struct {
@@ -28,6 +32,16 @@ func (s *Server) InFlight() int { return s.guard.InFlight() }
 
 // UniqueName is the server's own on the bus.
 func (s *Server) UniqueName() string { return s.conn.Names()[0] }
+
+// WrapCookies makes the next cookie of a hold the one after the highest.
+func (s *Server) WrapCookies() {
+	s.holds.mu.Lock()
+	defer s.holds.mu.Unlock()
+	s.holds.cookie = math.MaxUint32
+}
+
+// Drop loses the connection to the bus.
+func (s *Server) Drop() { _ = s.conn.Close() }
 
 // AuditRoom counts the lines that a uid gets out of n in one second.
 func AuditRoom(n int) (lines int) {

@@ -279,12 +279,15 @@ func TestAFloodOfCallsIsBounded(t *testing.T) {
 }
 
 // TestNobodyBelievesForgedSignals is threats D4: the bus's own signals, and
-// agents' leaving, told by somebody else.
+// the leaving of agents and of holders, told by somebody else.
 func TestNobodyBelievesForgedSignals(t *testing.T) {
 	t.Parallel()
 	r := newRigOn(t, bustest.Start(t, anything()), nil)
 	conn := r.bus.Connect(t)
 	if err := register(t, conn, 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := manager1.New(conn).Hold(t.Context(), manager1.HoldAll, "a", "b"); err != nil {
 		t.Fatal(err)
 	}
 	unique := conn.Names()[0]
@@ -306,6 +309,9 @@ func TestNobodyBelievesForgedSignals(t *testing.T) {
 	}
 	if got := r.server.Agents().Registered(); len(got) != 1 {
 		t.Errorf("registered %v", got)
+	}
+	if got := r.server.Holds().Holds(); len(got) != 1 {
+		t.Errorf("holds %v", got)
 	}
 	if r.server.Counters().Signals == 0 {
 		t.Error("none was dropped: the test proves nothing")

@@ -242,8 +242,6 @@ func TestTheListsShowCatalogHistoryAndMachine(t *testing.T) {
 	if err != nil || len(holds) != 0 {
 		t.Errorf("holds %+v, %v", holds, err)
 	}
-	wantError(t, second(c.Hold(t.Context(), "all", "x", "y")), manager1.ErrNotSupported)
-	wantError(t, c.Release(t.Context(), 1), manager1.ErrNotSupported)
 	r.engine.set(fsm.State{Mode: "compute"})
 	if res, err := c.Resources(t.Context()); err != nil || res.GPUs[0].Role != "compute" {
 		t.Errorf("resources %+v, %v", res, err)

@@ -21,7 +21,7 @@ func (s *Server) Changed(state fsm.State) {
 }
 
 // touch shows again what has changed beside the engine's state: the last
-// record, or the list of modes.
+// record, the list of modes, or how many holds there are.
 func (s *Server) touch() {
 	s.renew()
 	s.emitter.changed()

@@ -31,7 +31,7 @@ func (n *snapshot) all() map[string]dbus.Variant {
 func (s *Server) write(state fsm.State) map[string]dbus.Variant {
 	p := manager1.Properties{Mode: state.Mode, Target: state.Target, Transition: progressRow(state.Open),
 		LastTransition: s.record.newest(), LastVerdicts: verdictRows(state.Verdicts), Degraded: state.Degraded,
-		Version: s.cfg.Version}
+		Holds: s.holds.count(), Version: s.cfg.Version}
 	if modes := s.modes.Load(); modes != nil {
 		p.Modes = *modes
 	}

@@ -71,14 +71,14 @@ func (e *engine) Switch(ctx context.Context, req fsm.Request) (uint32, error) {
 	return 7, e.note("switch " + req.Mode)
 }
 
-func (e *engine) Plan(ctx context.Context, mode string, _ bool) (fsm.Plan, error) {
+func (e *engine) Plan(ctx context.Context, req fsm.Request) (fsm.Plan, error) {
 	if e.block != nil {
 		select {
 		case <-e.block:
 		case <-ctx.Done():
 		}
 	}
-	return e.plan, e.note("plan " + mode)
+	return e.plan, e.note("plan " + req.Mode)
 }
 
 func (e *engine) CanSwitch(context.Context, string) (*fsm.Effect, error) {

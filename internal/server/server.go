@@ -37,7 +37,7 @@ var ErrNameTaken = errors.New("the name " + manager1.BusName + " is taken: anoth
 // Engine is what the bus shows; *fsm.Engine is one.
 type Engine interface {
 	Switch(ctx context.Context, req fsm.Request) (uint32, error)
-	Plan(ctx context.Context, mode string, override bool) (fsm.Plan, error)
+	Plan(ctx context.Context, req fsm.Request) (fsm.Plan, error)
 	CanSwitch(ctx context.Context, mode string) (*fsm.Effect, error)
 	Cancel(ctx context.Context, id, uid uint32) error
 	Confirm(id uint32) error
@@ -70,6 +70,8 @@ type Config struct {
 	Interactive func(ctx context.Context) ([]uint32, error)
 	// AudioServers lists the uids for which an audio server runs.
 	AudioServers func(ctx context.Context) ([]uint32, error)
+	// Stopping tells whether the machine or the daemon is about to stop.
+	Stopping func(ctx context.Context) bool
 	// UserName gives a uid's name, or "".
 	UserName func(uid uint32) string
 }
@@ -82,6 +84,7 @@ type Server struct {
 	own    uint32 // the daemon's uid
 	engine Engine
 	agents *Agents
+	holds  *Holds
 	table  map[route]*method
 
 	ctx    context.Context
@@ -119,7 +122,7 @@ func New(cfg Config) *Server {
 		large: make(chan struct{}, 2), names: newNames()}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.table = newTable()
-	s.agents = newAgents(s)
+	s.agents, s.holds = newAgents(s), newHolds(s)
 	s.emitter.init()
 	s.shown.Store(&snapshot{server: s, state: fsm.State{Mode: fsm.Boot}})
 	return s
@@ -127,6 +130,10 @@ func New(cfg Config) *Server {
 
 // Agents is the registry of the users' agents. It is empty before Listen.
 func (s *Server) Agents() *Agents { return s.agents }
+
+// Holds are the claims that the mode must not change. There are none before
+// Listen.
+func (s *Server) Holds() *Holds { return s.holds }
 
 // Listen connects to the bus, serves the engine and takes the name, in this
 // order: whoever sees the name can call. It returns ErrNameTaken when another

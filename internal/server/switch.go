@@ -43,14 +43,14 @@ func (s *Server) plan(ctx context.Context, c *call) ([]any, error) {
 	if err := s.checkMode(mode); err != nil {
 		return nil, err
 	}
-	p, err := s.engine.Plan(ctx, mode, flags&manager1.OverrideGuards != 0)
+	p, err := s.engine.Plan(ctx, fsm.Request{Mode: mode, Override: flags&manager1.OverrideGuards != 0, UID: c.caller.uid})
 	if err != nil {
 		return nil, err
 	}
 	return []any{p.Allowed, manager1.EncodeList(verdictRows(p.Verdicts)), manager1.EncodeList(stepRows(p.Steps, p.Ends))}, nil
 }
 
-// canSwitch asks the law and polkit, and polkit without a prompt.
+// canSwitch asks the law, who holds the mode, and polkit without a prompt.
 func (s *Server) canSwitch(ctx context.Context, c *call) ([]any, error) {
 	mode := c.text(0)
 	if err := s.checkMode(mode); err != nil {
@@ -182,13 +182,4 @@ func (s *Server) reload(ctx context.Context, c *call) ([]any, error) {
 		return nil, err
 	}
 	return nil, manager1.Errorf(manager1.ErrInvalidArgument, "%s", err.Error())
-}
-
-// Holds come with a later issue.
-var errNoHolds = manager1.Errorf(manager1.ErrNotSupported, "this moded has no holds yet")
-
-func (s *Server) hold(context.Context, *call) ([]any, error)    { return nil, errNoHolds }
-func (s *Server) release(context.Context, *call) ([]any, error) { return nil, errNoHolds }
-func (s *Server) listHolds(context.Context, *call) ([]any, error) {
-	return []any{[]manager1.Dict{}}, nil
 }

@@ -59,7 +59,7 @@ func newTable() map[route]*method {
 		{route: route{m, manager1.MethodProceed}, in: "u", actions: proceeding, changes: true, slow: true, handle: (*Server).proceed},
 		{route: route{m, manager1.MethodRecover}, in: "u", actions: administering, changes: true, slow: true, handle: (*Server).recover},
 		{route: route{m, manager1.MethodReload}, actions: administering, changes: true, slow: true, handle: (*Server).reload},
-		{route: route{m, manager1.MethodHold}, in: "sss", out: "u", actions: holding, changes: true, handle: (*Server).hold},
+		{route: route{m, manager1.MethodHold}, in: "sss", out: "u", actions: holding, changes: true, slow: true, handle: (*Server).hold},
 		{route: route{m, manager1.MethodRelease}, in: "u", changes: true, handle: (*Server).release},
 		{route: route{m, manager1.MethodListModes}, out: "aa{sv}", slow: true, handle: (*Server).listModes},
 		{route: route{m, manager1.MethodListHolds}, out: "aa{sv}", handle: (*Server).listHolds},

@@ -159,7 +159,7 @@ func (c *Catalog) Edge(from, to, trigger string) (Edge, bool) {
 		if e.From != from || e.To != to {
 			continue
 		}
-		if trigger == "" || trigger == "manual" {
+		if trigger == "" || trigger == triggerManual {
 			if e.Manual() {
 				return e, true
 			}

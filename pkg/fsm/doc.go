@@ -15,7 +15,8 @@
 // release or the acquire of one setting. An Action is the code that moves one
 // kind of knob and puts it back; a Snapshot is what it found before. The Ledger
 // keeps the one open plan on disk. A Transition is one run of a plan, and ends
-// settled, rolled-back, stuck, refused or cancelled.
+// settled, rolled-back, stuck, refused or cancelled. A Hold is somebody's claim
+// that the mode must not change.
 //
 // # Guarantees
 //
@@ -38,6 +39,10 @@
 //     outcome stuck.
 //   - A cancel or a confirmation that was accepted is what happens, whatever
 //     came at the same moment.
+//   - While somebody holds the mode, nothing that it is held against begins: what
+//     happens by itself, or with scope all everything but what root overrides. No
+//     hold is in the way of boot, of a rollback, of the end of an unconfirmed
+//     mode, or of a recovery.
 //   - The open plan needs nothing of today's configuration to be undone. If the
 //     mode it began in is gone by then, the machine is looked at afresh.
 //   - An action that does not answer is left behind a second after its deadline.
@@ -53,11 +58,12 @@
 //
 //	Switch: known? already there? legal? free? → who would be ended?
 //	        → authorise → claim (nothing changed meanwhile?) → all guards
-//	        → the id is returned
-//	then:   grace → guards and sessions again → the background of the
-//	        last transition has ended → ledger
+//	        and holds → the id is returned
+//	then:   grace (a hold ends what happens by itself) → guards, holds and
+//	        sessions again → the background of the last transition has
+//	        ended → ledger
 //	        → for each step: capture → ledger → do → verify
-//	          (last look before the GUI ends)
+//	          (last look before the GUI ends: guards, holds, sessions)
 //	        → verify the whole mode → wait for confirmation, if asked for
 //	        → ledger, law, readers → what is not essential, in the background
 //	or:     undo newest first → ledger, law, readers → the mode it began in

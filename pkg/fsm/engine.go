@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Config is what an Engine is made of. All fields but Notifier and Observer
-// are needed.
+// Config is what an Engine is made of. All fields but Notifier, Observer and
+// Holds are needed.
 type Config struct {
 	Catalog  *Catalog
 	Actions  map[string]Action
@@ -22,6 +22,8 @@ type Config struct {
 	History  History
 	Notifier Notifier
 	Observer Observer
+	// Holds are claims that the mode must not change; nil is none, ever.
+	Holds Holds
 }
 
 // Engine owns the machine's mode. Its methods may be called from many
@@ -95,12 +97,15 @@ type Request struct {
 	ConfirmWithin time.Duration
 	Reason        string
 	UID           uint32
-	// Trigger is empty or "manual" for a person's request.
+	// Trigger is empty or "manual" for a person's request, else what began it.
 	Trigger string
 	// Authorize is asked once, when the effect is known and before anything is
 	// claimed. It may take as long as a prompt takes. Nil means yes.
 	Authorize func(ctx context.Context, effect Effect) error
 }
+
+// person tells whether somebody asked; all else happens by itself.
+func (r Request) person() bool { return r.Trigger == "" || r.Trigger == triggerManual }
 
 // Effect is what a request would do to people: what authorisation is about.
 type Effect struct {
@@ -130,6 +135,9 @@ func New(cfg Config) *Engine {
 	if cfg.Notifier == nil {
 		cfg.Notifier = silent{}
 	}
+	if cfg.Holds == nil {
+		cfg.Holds = noHolds{}
+	}
 	ctx, stop := context.WithCancelCause(context.Background())
 	e := &Engine{cfg: cfg, ctx: ctx, stop: stop, catalog: cfg.Catalog, doc: Document{Mode: Boot}}
 	e.law = newMachine(cfg.Catalog, Boot)
@@ -155,7 +163,7 @@ func (e *Engine) History() History { return e.cfg.History }
 // told by State and the Observer. Errors are *RequestError.
 func (e *Engine) Switch(ctx context.Context, req Request) (uint32, error) {
 	if req.Trigger == "" {
-		req.Trigger = "manual"
+		req.Trigger = triggerManual
 	}
 	claim, err := e.prepare(ctx, req)
 	if err != nil || claim == nil {

@@ -2,14 +2,21 @@ package fsm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// judge asks the edge's guards, or only those that want a last look.
+// judge asks the edge's guards, or only those that want a last look, and then
+// who holds the mode: guards take their time.
 func (e *Engine) judge(r *run, c *claim, lastLook bool) Judgement {
+	judgement := e.askGuards(r, c, lastLook)
+	held, _ := e.held(r.request)
+	judgement.Verdicts = append(held, judgement.Verdicts...)
+	return judgement
+}
+
+func (e *Engine) askGuards(r *run, c *claim, lastLook bool) Judgement {
 	e.mu.Lock()
 	specs := e.catalog.Guards(c.edge.Guards)
 	e.mu.Unlock()
@@ -75,7 +82,15 @@ func (e *Engine) lastLook(r *run, c *claim) error {
 	}
 	judgement := e.judge(r, c, true)
 	if blocked(judgement.Verdicts, r.request.Override) {
-		return errors.New(refusal(judgement.Verdicts, r.request.Override))
+		return e.refuse(r, judgement.Verdicts)
 	}
 	return nil
+}
+
+// refuse keeps the verdicts with the transition and returns why.
+func (e *Engine) refuse(r *run, verdicts []Verdict) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.verdicts, r.transition.Verdicts = verdicts, verdicts
+	return requestErrorf(ErrRefused, "%s", refusal(verdicts, r.request.Override))
 }

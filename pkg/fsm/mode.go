@@ -60,6 +60,9 @@ const (
 	Skip   Missing = "skip"
 )
 
+// triggerManual is what begins a person's request.
+const triggerManual = "manual"
+
 // Edge is an allowed way from one mode to another.
 type Edge struct {
 	// Event is the edge's name in the law: enter_studio, to_compute, …
@@ -90,7 +93,7 @@ func (e Edge) Manual() bool {
 		return true
 	}
 	for _, t := range e.Triggers {
-		if t == "manual" {
+		if t == triggerManual {
 			return true
 		}
 	}

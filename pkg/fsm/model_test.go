@@ -16,8 +16,8 @@ import (
 const modelSteps = 100_000
 
 // TestTheEngineAgreesWithItsModel drives one engine through random requests,
-// faults, cancellations, logins, crashes and restarts, and compares it after
-// each step with a model of a few lines: which mode the machine must be in.
+// faults, cancellations, logins, holds, crashes and restarts, and compares it
+// after each step with a model of a few lines: which mode the machine must be in.
 func TestTheEngineAgreesWithItsModel(t *testing.T) {
 	t.Parallel()
 	steps := 0
@@ -32,6 +32,7 @@ func TestTheEngineAgreesWithItsModel(t *testing.T) {
 					"crash":   m.crash,
 					"restart": m.restart,
 					"login":   m.login,
+					"hold":    m.hold,
 					"plan":    m.plan,
 					"":        func(rt *rapid.T) { steps++; m.check(rt) },
 				})
@@ -49,6 +50,8 @@ type model struct {
 	w    *fsmtest.World
 	e    *fsm.Engine
 	mode string
+	// scope is the hold's that there is, or empty.
+	scope fsm.HoldScope
 }
 
 var modeNames = []string{"desktop", "studio", "compute"}
@@ -62,9 +65,10 @@ func (m *model) request(rt *rapid.T) {
 	to := rapid.SampledFrom(modeNames).Draw(rt, "to")
 	fate := rapid.SampledFrom([]string{"well", "well", "fault", "deny", "cancel", "panic", "hang"}).Draw(rt, "fate")
 	knob := rapid.SampledFrom([]string{"units/a", "units/b", "units/c"}).Draw(rt, "knob")
-	override := rapid.Bool().Draw(rt, "override")
+	req := fsm.Request{Mode: to, Override: rapid.Bool().Draw(rt, "override"),
+		UID: rapid.SampledFrom([]uint32{0, 1000}).Draw(rt, "uid"), Trigger: rapid.SampledFrom([]string{"", "idle"}).Draw(rt, "trigger")}
 	m.arm(fate, knob)
-	id, err := m.e.Switch(m.t.Context(), fsm.Request{Mode: to, Override: override, UID: 1000})
+	id, err := m.e.Switch(m.t.Context(), req)
 	if fate == "cancel" && err == nil && id != 0 {
 		synctest.Wait()
 		if e := m.e.Cancel(m.t.Context(), id, 1000); e != nil && !errors.Is(e, fsm.ErrNotFound) {
@@ -73,7 +77,25 @@ func (m *model) request(rt *rapid.T) {
 	}
 	settle(m.e)
 	m.disarm()
-	m.expect(rt, to, fate, override, id, err)
+	m.expect(rt, req, fate, id, err)
+}
+
+// held tells whether the hold that there is stops the request.
+func (m *model) held(req fsm.Request) bool {
+	stops := m.scope == fsm.HoldAll || m.scope == fsm.HoldAutomatic && req.Trigger == "idle"
+	return stops && (req.UID != 0 || !req.Override)
+}
+
+// legal tells whether the law has a way for the request: "idle" only takes the
+// edge to compute, and root with override may always go to the default mode.
+func (m *model) legal(req fsm.Request) bool {
+	switch {
+	case req.Override && req.UID == 0 && req.Mode == "desktop":
+		return true
+	case req.Trigger == "idle":
+		return m.mode == "desktop" && req.Mode == "compute"
+	}
+	return legalPair(m.mode, req.Mode)
 }
 
 func (m *model) arm(fate, knob string) {
@@ -95,18 +117,19 @@ func (m *model) disarm() {
 }
 
 // expect is the model: where must the machine be now?
-func (m *model) expect(rt *rapid.T, to, fate string, override bool, id uint32, err error) {
+func (m *model) expect(rt *rapid.T, req fsm.Request, fate string, id uint32, err error) {
+	to := req.Mode
 	guarded := to != "desktop" // both ways out of desktop ask calm
 	switch {
 	case to == m.mode:
 		if id != 0 || err != nil {
 			rt.Fatalf("already in %s, got %d, %v", to, id, err)
 		}
-	case !legalPair(m.mode, to):
+	case !m.legal(req):
 		if !errors.Is(err, fsm.ErrNotAllowed) {
 			rt.Fatalf("%s to %s: got %v", m.mode, to, err)
 		}
-	case fate == "deny" && guarded && !override:
+	case fate == "deny" && guarded && !req.Override, m.held(req):
 		if !errors.Is(err, fsm.ErrRefused) {
 			rt.Fatalf("denied, got %v", err)
 		}
@@ -153,15 +176,25 @@ func (m *model) login(rt *rapid.T) {
 	m.w.SetPeople()
 }
 
+// hold puts a hold in the way, or takes it away.
+func (m *model) hold(rt *rapid.T) {
+	m.scope = rapid.SampledFrom([]fsm.HoldScope{"", fsm.HoldAutomatic, fsm.HoldAll}).Draw(rt, "scope")
+	if m.scope == "" {
+		m.w.SetHolds()
+		return
+	}
+	m.w.SetHolds(fsm.Hold{Scope: m.scope, UID: 1000})
+}
+
 // plan must touch nothing.
 func (m *model) plan(rt *rapid.T) {
 	to := rapid.SampledFrom(modeNames).Draw(rt, "to")
 	m.w.Steps()
-	p, err := m.e.Plan(m.t.Context(), to, false)
+	p, err := m.e.Plan(m.t.Context(), fsm.Request{Mode: to})
 	if err != nil || len(m.w.Steps()) != 0 {
 		rt.Fatalf("plan: %v", err)
 	}
-	if want := m.mode == to || legalPair(m.mode, to); p.Allowed != want {
+	if want := m.mode == to || legalPair(m.mode, to) && m.scope != fsm.HoldAll; p.Allowed != want {
 		rt.Fatalf("plan from %s to %s allowed is %v: %+v", m.mode, to, p.Allowed, p.Verdicts)
 	}
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
-// Plan answers what a switch would do. It touches nothing and refuses nothing:
-// law, busy and preflight problems are verdicts.
-func (e *Engine) Plan(ctx context.Context, mode string, override bool) (Plan, error) {
-	req := Request{Mode: mode, Override: override, UID: 0, Trigger: "manual"}
+// Plan answers what Switch would do with the request of a person. It touches
+// nothing and refuses nothing: law, busy, holds and preflight problems are
+// verdicts. Nobody is authorised.
+func (e *Engine) Plan(ctx context.Context, req Request) (Plan, error) {
+	req.Trigger = triggerManual
+	mode := req.Mode
 	c, err := e.legal(req)
 	var refused *RequestError
 	switch {
@@ -23,7 +26,7 @@ func (e *Engine) Plan(ctx context.Context, mode string, override bool) (Plan, er
 	case c.revert:
 		return Plan{From: c.effect.From, To: c.effect.To, Event: eventAbort, Allowed: true, NoReturn: -1}, nil
 	}
-	return e.dryRun(ctx, c, override)
+	return e.dryRun(ctx, c, req)
 }
 
 // hypothetical is a claim for a way that the law does not allow, so that the
@@ -33,7 +36,7 @@ func (e *Engine) hypothetical(mode string) *claim {
 	defer e.mu.Unlock()
 	from, _ := e.catalog.Mode(e.doc.Mode)
 	to, _ := e.catalog.Mode(mode)
-	edge, ok := e.catalog.Edge(e.doc.Mode, mode, "manual")
+	edge, ok := e.catalog.Edge(e.doc.Mode, mode, triggerManual)
 	if !ok {
 		edge = Edge{From: e.doc.Mode, To: mode}
 	}
@@ -48,7 +51,7 @@ func lawVerdict(refused *RequestError) Verdict {
 	return Verdict{Guard: kind, Kind: kind, Outcome: Deny, Code: kind, Summary: refused.Text}
 }
 
-func (e *Engine) dryRun(ctx context.Context, c *claim, override bool) (Plan, error) {
+func (e *Engine) dryRun(ctx context.Context, c *claim, req Request) (Plan, error) {
 	sessions, err := e.graphical(ctx)
 	if err != nil {
 		return Plan{}, err
@@ -62,18 +65,23 @@ func (e *Engine) dryRun(ctx context.Context, c *claim, override bool) (Plan, err
 	if err != nil {
 		return Plan{}, fmt.Errorf("cannot ask the guards: %w", err)
 	}
-	plan.Verdicts = append(append(c.plan.Verdicts, plan.Verdicts...), judgement.Verdicts...)
-	plan.Allowed = !blocked(plan.Verdicts, override)
+	held, _ := e.held(req)
+	plan.Verdicts = slices.Concat(c.plan.Verdicts, plan.Verdicts, held, judgement.Verdicts)
+	plan.Allowed = !blocked(plan.Verdicts, req.Override)
 	return plan, nil
 }
 
-// CanSwitch tells by law and business alone whether a mode can be asked for,
-// and with what effect; it asks no guard and no probe. A nil effect means
-// already there.
+// CanSwitch tells by law, business and holds alone whether a person can ask for
+// a mode, without override, and with what effect; it asks no guard and no probe.
+// A nil effect means already there.
 func (e *Engine) CanSwitch(ctx context.Context, mode string) (*Effect, error) {
-	c, err := e.legal(Request{Mode: mode, Trigger: "manual"})
+	req := Request{Mode: mode, Trigger: triggerManual}
+	c, err := e.legal(req)
 	if err != nil || c == nil {
 		return nil, err
+	}
+	if held, _ := e.held(req); blocked(held, false) && !c.revert {
+		return nil, requestErrorf(ErrRefused, "%s", refusal(held, false))
 	}
 	if c.to.Headless && !c.from.Headless {
 		if c.effect.Ends, err = e.graphical(ctx); err != nil {

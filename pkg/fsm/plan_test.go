@@ -80,7 +80,7 @@ func TestGoldenPlansOfT1ToT4(t *testing.T) {
 				w := workstationWorld(knobs)
 				e := startWith(t, w, w.Config(catalog))
 				defer stop(t, e)
-				plan, err := e.Plan(t.Context(), c.to, false)
+				plan, err := e.Plan(t.Context(), fsm.Request{Mode: c.to})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -132,7 +132,7 @@ func TestAPlanTouchesNothingAndIsNeverRefused(t *testing.T) {
 		w.Answers["quiet"] = fsm.Deny
 		w.Absent["units/b"] = true
 		before := w.Saves
-		p, err := e.Plan(t.Context(), "compute", false)
+		p, err := e.Plan(t.Context(), fsm.Request{Mode: "compute"})
 		if err != nil || p.Allowed || len(p.Steps) == 0 || p.NoReturn != 0 || len(p.Ends) != 1 {
 			t.Errorf("plan %+v, %v", p, err)
 		}
@@ -151,7 +151,7 @@ func TestAPlanAgainstTheLawShowsTheLaw(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := start(t, newWorld("studio"))
 		defer stop(t, e)
-		p, err := e.Plan(t.Context(), "compute", false)
+		p, err := e.Plan(t.Context(), fsm.Request{Mode: "compute"})
 		if err != nil || p.Allowed || p.Verdicts[0].Kind != "law" || !strings.Contains(p.Verdicts[0].Summary, "go through desktop") {
 			t.Errorf("plan %+v, %v", p.Verdicts, err)
 		}
@@ -180,7 +180,7 @@ func TestAMissingThingIsSkippedOrRefusedAsTheSettingSays(t *testing.T) {
 				w.Absent["units/ghost"] = true
 				e := startWith(t, w, w.Config(catalog))
 				defer stop(t, e)
-				p, err := e.Plan(t.Context(), "there", false)
+				p, err := e.Plan(t.Context(), fsm.Request{Mode: "there"})
 				if err != nil || p.Allowed != c.allowed || len(p.Steps) != c.steps {
 					t.Errorf("plan %+v, %v", p, err)
 				}
@@ -202,7 +202,7 @@ func TestALoginScreenIsEndedButIsNobodysLoss(t *testing.T) {
 		w.SetPeople(greeter)
 		e := start(t, w)
 		defer stop(t, e)
-		p, err := e.Plan(t.Context(), "compute", false)
+		p, err := e.Plan(t.Context(), fsm.Request{Mode: "compute"})
 		if err != nil || p.NoReturn != -1 || len(p.Ends) != 1 {
 			t.Errorf("no return at %d, ends %v, %v", p.NoReturn, p.Ends, err)
 		}

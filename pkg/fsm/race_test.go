@@ -310,7 +310,7 @@ func readUntil(t *testing.T, e *fsm.Engine, over <-chan struct{}) {
 		case <-time.After(time.Millisecond):
 		}
 		for _, mode := range modeNames {
-			if _, err := e.Plan(t.Context(), mode, false); err != nil {
+			if _, err := e.Plan(t.Context(), fsm.Request{Mode: mode}); err != nil {
 				t.Errorf("plan: %v", err)
 			}
 			_, _ = e.CanSwitch(t.Context(), mode)

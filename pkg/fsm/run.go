@@ -60,7 +60,10 @@ var errKeep = errors.New("kept as it is")
 // is free here.
 func (e *Engine) beforehand(r *run, c *claim) (End, error) {
 	waited, err := e.grace(r)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrRefused):
+		return Refused, err
+	case err != nil:
 		return Cancelled, err
 	}
 	if err := e.sameSessions(r); err != nil {
@@ -104,10 +107,7 @@ func (e *Engine) planAgain(r *run, c *claim) (End, error) {
 func (e *Engine) judgeAgain(r *run, c *claim) error {
 	judgement := e.judge(r, c, false)
 	if r.ctx.Err() == nil && blocked(judgement.Verdicts, r.request.Override) {
-		e.mu.Lock()
-		e.verdicts, r.transition.Verdicts = judgement.Verdicts, judgement.Verdicts
-		e.mu.Unlock()
-		return errors.New(refusal(judgement.Verdicts, r.request.Override))
+		return e.refuse(r, judgement.Verdicts)
 	}
 	return nil
 }
@@ -123,14 +123,29 @@ func (e *Engine) grace(r *run) (bool, error) {
 	e.enter(r, Grace, time.Now().Add(r.plan.Grace))
 	e.cfg.Notifier.Notify(Notice{Kind: "grace", ID: r.transition.ID, From: r.plan.From, To: r.plan.To,
 		Deadline: r.deadline, Ends: r.plan.Ends, Text: r.transition.Reason})
-	select {
-	case <-timer.C:
-	case <-r.proceed:
-	case <-r.ctx.Done():
-		e.cfg.Notifier.Notify(Notice{Kind: "cancelled", ID: r.transition.ID, From: r.plan.From, To: r.plan.To, Ends: r.plan.Ends})
-		return true, cancelCause(r.ctx)
+	return true, e.countDown(r, timer.C)
+}
+
+// countDown waits for the end of the grace period. A hold ends what no person
+// asked for at once; people are refused by the second look, and may have it
+// lifted until then.
+func (e *Engine) countDown(r *run, end <-chan time.Time) error {
+	for {
+		held, changed := e.held(r.request)
+		if !r.request.person() && blocked(held, r.request.Override) {
+			return e.refuse(r, held)
+		}
+		select {
+		case <-end:
+			return nil
+		case <-r.proceed:
+			return nil
+		case <-changed:
+		case <-r.ctx.Done():
+			e.cfg.Notifier.Notify(Notice{Kind: "cancelled", ID: r.transition.ID, From: r.plan.From, To: r.plan.To, Ends: r.plan.Ends})
+			return cancelCause(r.ctx)
+		}
 	}
-	return true, nil
 }
 
 func cancelCause(ctx context.Context) error {
@@ -300,7 +315,7 @@ func (e *Engine) settle(r *run) error {
 	e.moveLawLocked(on(event, r.plan.From, r.plan.To), r.plan.To)
 	r.transition.Steps = open.Transition.Steps
 	e.degraded, e.drift = r.trouble, nil
-	if r.request.Trigger == "manual" {
+	if r.request.Trigger == triggerManual {
 		e.degradeIf(e.cfg.History.SetChosen(r.plan.To), "cannot remember the chosen mode")
 	}
 	e.closeLocked(r, Settled, strings.Join(r.trouble, "; "))

@@ -17,7 +17,7 @@ const (
 // never command lines, paths, window titles or media names.
 type Verdict struct {
 	// Guard is the admin's name; Kind the code's. Verdicts that no guard gave
-	// have the kind "law", "busy" or "preflight".
+	// have the kind "law", "busy", "holds" or "preflight".
 	Guard   string  `json:"guard"`
 	Kind    string  `json:"kind"`
 	Outcome Outcome `json:"outcome"`
@@ -45,7 +45,7 @@ func (v Verdict) Blocks(override bool) bool {
 
 // Culprit is who or what causes a verdict.
 type Culprit struct {
-	// Kind is process, unit, session, user, client, gpu or pod; the other
+	// Kind is process, unit, session, user, client, gpu, pod or hold; the other
 	// fields are set as far as they are known.
 	Kind    string `json:"kind"`
 	PID     uint32 `json:"pid,omitempty"`
@@ -54,7 +54,7 @@ type Culprit struct {
 	User    string `json:"user,omitempty"`
 	Unit    string `json:"unit,omitempty"`
 	Session string `json:"session,omitempty"`
-	// Client is an audio client's name, a pod's, a GPU's.
+	// Client is an audio client's name, a pod's, a GPU's, a holder's.
 	Client string `json:"client,omitempty"`
 	// Detail is one more fact: "recording", "82 % of gpu0".
 	Detail string `json:"detail,omitempty"`

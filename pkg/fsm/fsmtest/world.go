@@ -38,11 +38,15 @@ type World struct {
 	People []fsm.Session
 	// Answers are the judge's verdicts by guard name; absent means pass.
 	Answers map[string]fsm.Outcome
+	// Claims are who holds the mode: see SetHolds.
+	Claims []fsm.Hold
 	// OnAsk, when set, is called for each question to the judge.
 	OnAsk func(q fsm.Question)
 
 	Trace []string
 	Saves int
+
+	claimed chan struct{} // closed when Claims changes
 
 	disk   []byte
 	ticks  int
@@ -59,7 +63,8 @@ type World struct {
 // NewWorld returns a world with the given knobs.
 func NewWorld(knobs map[string]string) *World {
 	return &World{Knobs: knobs, Rests: map[string]string{}, Faults: map[string]error{}, Hangs: map[string]bool{},
-		Panics: map[string]bool{}, Absent: map[string]bool{}, Answers: map[string]fsm.Outcome{}, boot: time.Now()}
+		Panics: map[string]bool{}, Absent: map[string]bool{}, Answers: map[string]fsm.Outcome{}, boot: time.Now(),
+		claimed: make(chan struct{})}
 }
 
 // DieAt kills the process at the n-th tick from now; 0 means never.
@@ -111,6 +116,15 @@ func (w *World) SetPeople(people ...fsm.Session) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.People = people
+}
+
+// SetHolds replaces the holds and tells whoever waits for that.
+func (w *World) SetHolds(holds ...fsm.Hold) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.Claims = holds
+	close(w.claimed)
+	w.claimed = make(chan struct{})
 }
 
 // Get reads a knob.
@@ -187,7 +201,8 @@ func (w *World) Config(catalog *fsm.Catalog) fsm.Config {
 	for _, kind := range []string{"gui", "gpus", "audio", "target", "units", "slices", "vllm", "k3s", "tune", "hook"} {
 		actions[kind] = action{process: p, kind: kind}
 	}
-	return fsm.Config{Catalog: catalog, Actions: actions, Judge: p, Sessions: p, Host: p, Ledger: ledger{p}, History: history{p}}
+	return fsm.Config{Catalog: catalog, Actions: actions, Judge: p, Sessions: p, Host: p, Ledger: ledger{p}, History: history{p},
+		Holds: p}
 }
 
 // Judge answers from Answers.
@@ -210,6 +225,13 @@ func (p process) Judge(_ context.Context, q fsm.Question) fsm.Judgement {
 			Code: string(outcome), Summary: g.Name + " says " + string(outcome), Overridable: !g.Final})
 	}
 	return j
+}
+
+// Held lists the holds.
+func (p process) Held() ([]fsm.Hold, <-chan struct{}) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	return p.w.Claims, p.w.claimed
 }
 
 // Graphical lists the people.
