@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -77,11 +79,20 @@ func (l Logind) sessions(ctx context.Context) ([]session, error) {
 		found = append(found, session{leader: field[uint32](props, "Leader"), Session: facts.Session{
 			ID: entry.ID, UID: entry.UID, User: entry.User, Seat: entry.Seat,
 			Class: field[string](props, "Class"), Type: field[string](props, "Type"), State: field[string](props, "State"),
-			Remote: field[bool](props, "Remote"), Idle: field[bool](props, "IdleHint"), Scope: field[string](props, "Scope"),
+			Remote: field[bool](props, "Remote"), Idle: field[bool](props, "IdleHint"), IdleSince: realtime(props, "IdleSinceHint"), Scope: field[string](props, "Scope"),
 		}})
 	}
 	slices.SortFunc(found, func(a, b session) int { return strings.Compare(a.ID, b.ID) })
 	return found, nil
+}
+
+// realtime reads a time in microseconds; 0 is never.
+func realtime(b bag, name string) time.Time {
+	us := field[uint64](b, name)
+	if us == 0 || us > math.MaxInt64 {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(us))
 }
 
 func (l Logind) properties(ctx context.Context, path dbus.ObjectPath) (bag, error) {

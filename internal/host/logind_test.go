@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -16,16 +17,28 @@ import (
 type logind struct {
 	mu       sync.Mutex
 	sessions map[string]map[string]dbus.Variant
+	locks    []lock
 	calls    []string
 }
+
+// lock is one of logind's inhibitors.
+type lock struct {
+	What, Who, Why, Mode string
+	UID, PID             uint32
+}
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func (l *logind) add(conn *dbus.Conn, id string, uid uint32, user, class, kind, state string) error {
 	path := dbus.ObjectPath("/org/freedesktop/login1/session/_" + id)
 	l.sessions[id] = map[string]dbus.Variant{
 		"Class": dbus.MakeVariant(class), "Type": dbus.MakeVariant(kind), "State": dbus.MakeVariant(state),
 		"Scope": dbus.MakeVariant("session-" + id + ".scope"), "Leader": dbus.MakeVariant(uint32(100) + uid),
-		"Remote": dbus.MakeVariant(kind == "tty"), "IdleHint": dbus.MakeVariant(false),
+		"Remote": dbus.MakeVariant(kind == "tty"), "IdleHint": dbus.MakeVariant(kind == "tty"),
 		"uid": dbus.MakeVariant(uid), "user": dbus.MakeVariant(user),
+	}
+	if kind == "tty" {
+		l.sessions[id]["IdleSinceHint"] = dbus.MakeVariant(uint64(noon.UnixMicro()))
 	}
 	return conn.ExportMethodTable(map[string]any{
 		"GetAll": func(string) (map[string]dbus.Variant, *dbus.Error) {
@@ -99,6 +112,7 @@ func fakeLogind(t *testing.T) (*logind, host.Logind) {
 	}
 	err := server.ExportMethodTable(map[string]any{
 		"ListSessions":     l.list,
+		"ListInhibitors":   func() ([]lock, *dbus.Error) { return l.locks, nil },
 		"GetSession":       l.find,
 		"TerminateSession": func(id string) *dbus.Error { return l.note("terminate", id) },
 		"KillSession": func(id, who string, signal int32) *dbus.Error {
@@ -146,6 +160,9 @@ func TestOtherSessionsDoNotCountTheUsersManager(t *testing.T) {
 	all := client.Facts(t.Context())
 	if !all.Known() || len(all.List) != 5 || !all.List[2].Graphical() || !all.List[1].Remote {
 		t.Errorf("facts are %+v", all)
+	}
+	if desktop, tty := all.List[0], all.List[1]; desktop.Idle || !desktop.IdleSince.IsZero() || !tty.Idle || !tty.IdleSince.Equal(noon) {
+		t.Errorf("idle: %+v", all.List)
 	}
 }
 
