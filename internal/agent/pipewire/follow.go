@@ -9,10 +9,13 @@ import (
 )
 
 // A burst of documents, eight when one program ends, is one Summary: sent when
-// it was quiet for quietFor, or at the latest after atMost.
+// it was quiet for quietFor, or at the latest after atMost. That fewer nodes run
+// is told when it has been so for calmFor: PipeWire suspends all of them for a
+// moment when its quantum or its rate changes, and nobody has stopped then.
 const (
 	quietFor = 100 * time.Millisecond
 	atMost   = 500 * time.Millisecond
+	calmFor  = time.Second
 )
 
 // Follow reads a stream of `pw-dump -m` and calls emit with each Summary that
@@ -35,9 +38,9 @@ func Follow(ctx context.Context, r io.Reader, emit func(Summary)) error {
 				return err
 			}
 		case <-f.due():
-			f.tell()
+			f.tell(time.Now())
 		case err := <-ended:
-			f.tell()
+			f.tell(time.Now().Add(calmFor))
 			return err
 		case <-ctx.Done():
 			return ctx.Err()
@@ -70,6 +73,8 @@ type follower struct {
 	quiet timer
 	told  bool
 	last  Summary
+	// fewer is since when fewer nodes run than was told, zero for not.
+	fewer time.Time
 }
 
 // timer is a time.Timer whose zero value does not run.
@@ -107,17 +112,33 @@ func (f *follower) take(doc []object, now time.Time) error {
 	return nil
 }
 
-func (f *follower) tell() {
+func (f *follower) tell(now time.Time) {
 	if f.begun.IsZero() {
 		return
 	}
-	f.begun = time.Time{}
 	s := f.graph.Summary()
+	if left := f.restless(s, now); left > 0 {
+		f.quiet.Reset(left)
+		return
+	}
+	f.begun = time.Time{}
 	if f.told && s.Equal(f.last) {
 		return
 	}
 	f.told, f.last = true, s
 	f.emit(s)
+}
+
+// restless is how long it must stay so that fewer nodes run, before it is told.
+func (f *follower) restless(s Summary, now time.Time) time.Duration {
+	if !f.told || s.Running() >= f.last.Running() {
+		f.fewer = time.Time{}
+		return 0
+	}
+	if f.fewer.IsZero() {
+		f.fewer = f.begun
+	}
+	return calmFor - now.Sub(f.fewer)
 }
 
 // Equal tells whether two summaries say the same.

@@ -110,6 +110,37 @@ func TestWhatChangesNothingIsNotTold(t *testing.T) {
 	})
 }
 
+func TestOneWhoPausesForAMomentHasNotStopped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, got, ended := feed(t)
+		suspended := doc(node(1, "suspended", `"media.class":"Stream/Output/Audio"`))
+		settle := func(d time.Duration, want int, what string) {
+			t.Helper()
+			time.Sleep(d)
+			synctest.Wait()
+			if got.times() != want {
+				t.Errorf("%s: told %v, want %d summaries", what, got.lines, want)
+			}
+		}
+		send(t, w, running(1))
+		settle(time.Second, 1, "it plays")
+		send(t, w, suspended)
+		settle(900*time.Millisecond, 1, "the quantum changes")
+		send(t, w, running(1))
+		settle(2*time.Second, 1, "it plays on")
+		send(t, w, suspended)
+		settle(900*time.Millisecond, 1, "it is suspended again")
+		settle(200*time.Millisecond, 2, "for a second")
+		send(t, w, running(1))
+		settle(101*time.Millisecond, 3, "it plays again")
+		send(t, w, suspended)
+		_ = w.Close()
+		<-ended
+		settle(0, 4, "PipeWire is gone")
+	})
+}
+
 func TestFollowEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
