@@ -92,10 +92,12 @@ func levelOf(o options) zapcore.Level {
 }
 
 func (d *daemon) chooseMachine(ctx context.Context) (machine, error) {
-	if d.o.simulated {
-		return simulated(d.o)
+	if !d.o.simulated {
+		return d.realMachine(ctx)
 	}
-	return d.realMachine(ctx)
+	m, err := simulated(d.o)
+	m.eyes = holdingEyes{m.eyes, d.server.Holds()}
+	return m, err
 }
 
 // complain puts what is wrong with the configuration into Degraded, in place of

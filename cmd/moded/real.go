@@ -48,11 +48,13 @@ func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 		return machine{}, err
 	}
 	logind, agents := host.NewLogind(conn), d.server.Agents()
+	services := workload.NewClient(workloadSocket, version.Version)
 	look := eyes.New(eyes.Sources{Probe: probe.NewClient(probeSocket, version.Version), Audio: agents,
-		Sessions: logind, Units: manager, GPUName: d.gpuName})
+		Sessions: logind, Inhibitors: logind, Units: manager, Holds: d.server.Holds(),
+		Workload: services, Workloads: d.workloads, GPUName: d.gpuName})
 	return machine{
 		hands: actions.Hands{Units: manager, Slices: manager, Logind: logind, Agents: agents, Devices: look, Files: files,
-			Prober: workload.NewClient(workloadSocket, version.Version), EnvDir: files.EnvDir()},
+			Prober: services, EnvDir: files.EnvDir()},
 		eyes: look, sessions: logind, host: host.Machine{Manager: manager, Logind: logind},
 		stamps:   ledger.Stamps{BootID: boot, Userspace: userspace},
 		notifier: agents,
