@@ -14,6 +14,7 @@ var tools = []struct{ program, pkg string }{
 	{"mmdebstrap", "mmdebstrap"},
 	{"mke2fs", "e2fsprogs"},
 	{"make", "make"},
+	{"cc", "gcc libc6-dev"},
 }
 
 // ensureTools installs what is missing when it may, else says what to run.

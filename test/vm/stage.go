@@ -34,6 +34,16 @@ func newStage(ctx context.Context, repo, dir string) (*stage, error) {
 		func() error {
 			return goBuild(ctx, repo, filepath.Join(root, "usr/lib/lab/aiserver"), "./test/vm/aiserver")
 		},
+		func() error {
+			return goBuild(ctx, repo, filepath.Join(root, "usr/lib/lab/reaper"), "./test/vm/reaper")
+		},
+		// Its web interface by itself, in a process that is called otherwise.
+		func() error {
+			return os.Link(filepath.Join(root, "usr/lib/lab/reaper"), filepath.Join(root, "usr/lib/lab/reaper-web"))
+		},
+		func() error {
+			return compile(ctx, filepath.Join(root, "usr/lib/lab/cork"), filepath.Join(repo, "test/vm/cork/cork.c"))
+		},
 		func() error { return installProduct(ctx, repo, root) },
 		func() error { return copyTree(filepath.Join(repo, "test/vm/guest/root"), root) },
 		func() error {
@@ -51,6 +61,11 @@ func newStage(ctx context.Context, repo, dir string) (*stage, error) {
 // goBuild builds one static program of the lab.
 func goBuild(ctx context.Context, repo, out, pkg string) error {
 	return run(ctx, []string{"CGO_ENABLED=0", "GOOS=linux"}, "go", "build", "-C", repo, "-trimpath", "-o", out, pkg)
+}
+
+// compile builds one program of the lab that has to be in C.
+func compile(ctx context.Context, out, source string) error {
+	return run(ctx, nil, "cc", "-O1", "-Wall", "-Wextra", "-o", out, source)
 }
 
 // installProduct lets the Makefile install moded below root. MODED_VM_BARE=1

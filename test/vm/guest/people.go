@@ -128,9 +128,8 @@ func contains(all []session, id string) bool {
 
 // play lets dev play silence until the scenario is over or stopPlaying.
 func (t *T) play() {
-	t.must(writeWave("/var/tmp/lab.wav", 20*60))
 	t.Cleanup(t.stopPlaying)
-	t.Must("systemd-run", "--quiet", "--user", "--machine=dev@.host", "--collect", "--unit=lab-play", "pw-play", "/var/tmp/lab.wav")
+	t.Must("systemd-run", "--quiet", "--user", "--machine=dev@.host", "--collect", "--unit=lab-play", "pw-play", t.silence())
 	t.Eventually("a running playback node", 60*time.Second, func() error {
 		r := t.pwDump()
 		for line := range strings.Lines(r.out) {
