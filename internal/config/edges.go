@@ -35,7 +35,8 @@ func (c *compiler) readEdges() {
 		}
 		e.Before, e.After = hooks[0], hooks[1]
 		c.checkEdge(e)
-		c.edges = append(c.edges, c.withoutLater(e))
+		c.warnLater(e)
+		c.edges = append(c.edges, e)
 	}
 }
 
@@ -106,26 +107,14 @@ func (e edge) item(key string, i int) Position {
 	return e.named()
 }
 
-// withoutLater drops the guards that this version has no code for, and warns
-// of them and of triggers that nothing pulls yet. The embedded default's
-// triggers are not the admin's to mend.
-func (c *compiler) withoutLater(e edge) edge {
-	var kept []string
-	for i, name := range e.Guards {
-		j := slices.IndexFunc(c.guards, func(s fsm.GuardSpec) bool { return s.Name == name })
-		if j >= 0 && slices.Contains(laterGuards, c.guards[j].Kind) {
-			c.warnings.addf(e.item("guards", i), "guard %s: kind %s is not supported by this version: not asked", name, c.guards[j].Kind)
-			continue
-		}
-		kept = append(kept, name)
-	}
-	e.Guards = kept
+// warnLater warns of triggers that nothing pulls yet. The embedded default's are
+// not the admin's to mend.
+func (c *compiler) warnLater(e edge) {
 	for i, name := range e.Triggers {
 		if at := e.item("triggers", i); name != "manual" && at.File != embeddedName {
 			c.warnings.addf(at, "trigger %s is not supported by this version: it begins nothing", name)
 		}
 	}
-	return e
 }
 
 // checkLaw looks at all edges together.
@@ -157,7 +146,6 @@ func (c *compiler) checkLaw(def string) {
 			c.warnings.addf(m.own.named(), "no way leads from mode %s back to %s: only root can leave it, with the override", m.Name, def)
 		}
 	}
-	c.dropLaterGuards()
 }
 
 // reach lists the modes that manual edges lead to, or back from.
@@ -176,8 +164,4 @@ func (c *compiler) reach(from string, back bool) map[string]bool {
 		}
 	}
 	return seen
-}
-
-func (c *compiler) dropLaterGuards() {
-	c.guards = slices.DeleteFunc(c.guards, func(s fsm.GuardSpec) bool { return slices.Contains(laterGuards, s.Kind) })
 }

@@ -9,11 +9,7 @@ import (
 	"github.com/modectl/moded/pkg/guards"
 )
 
-// laterGuards are kinds that design has and this version has no code for.
-var laterGuards = []string{"compute-jobs", "daw", "gpu-memory", "holds", "power", "time-window", "user-jobs", "vllm-yield"}
-
-// readGuards reads all guards, those of later versions too: an edge may name
-// them.
+// readGuards reads all guards, those too that no edge names.
 func (c *compiler) readGuards() {
 	all := c.root.sub("guards")
 	for _, name := range all.names {
@@ -80,9 +76,6 @@ func (n *node) json() json.RawMessage {
 }
 
 func (c *compiler) checkGuard(t *table, spec fsm.GuardSpec) {
-	if slices.Contains(laterGuards, spec.Kind) {
-		return
-	}
 	table := guards.Builtin()
 	if !slices.ContainsFunc(table, func(k guards.Kind) bool { return k.Name == spec.Kind }) {
 		var names []string

@@ -8,7 +8,11 @@
 // unknown, with the reason: each part carries a Part.
 package facts
 
-import "time"
+import (
+	"math"
+	"strings"
+	"time"
+)
 
 // Facts is one snapshot of the machine. It is immutable once it is handed out.
 type Facts struct {
@@ -322,11 +326,29 @@ type Unit struct {
 const commLen = 15
 
 // Named tells whether name is what the process or its program is called. The
-// kernel cuts comm to 15 bytes, and so the name is compared cut.
+// kernel cuts comm to 15 bytes, and so the name is compared cut. Nix calls what
+// it wraps ".reaper-wrapped", and some programs have their version in their
+// name: "ardour" is "ardour-8.12.0" too, "python" is "python3.13".
 func (p Process) Named(name string) bool {
-	short := name
-	if len(short) > commLen {
-		short = short[:commLen]
+	if name == "" {
+		return false
 	}
-	return p.Exe == name || p.Comm == short
+	return p.Exe == name || wraps(p.Exe, name, math.MaxInt) || versionOf(p.Exe, name) ||
+		p.Comm == name[:min(len(name), commLen)] || wraps(p.Comm, name, commLen) || versionOf(p.Comm, name)
+}
+
+// wraps tells whether have is what Nix calls name, of which size bytes are kept.
+func wraps(have, name string, size int) bool {
+	if !strings.HasPrefix(have, ".") {
+		return false
+	}
+	wrapped := "." + name + "-wrapped"
+	return have == wrapped[:min(len(wrapped), size)]
+}
+
+// versionOf tells whether have is name with a version behind it.
+func versionOf(have, name string) bool {
+	version, ok := strings.CutPrefix(have, name)
+	version = strings.TrimPrefix(version, "-")
+	return ok && version != "" && version[0] >= '0' && version[0] <= '9' && strings.Trim(version, "0123456789.") == ""
 }

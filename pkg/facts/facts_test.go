@@ -51,3 +51,35 @@ func TestARecordOfAMachineFullOfProcessesStillFits(t *testing.T) {
 		t.Error("recording changed the facts")
 	}
 }
+
+func TestNamed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		p    facts.Process
+		name string
+		want bool
+	}{
+		"by what ps shows":                       {facts.Process{Comm: "reaper"}, "reaper", true},
+		"by its file":                            {facts.Process{Comm: "main", Exe: "bitwig-studio"}, "bitwig-studio", true},
+		"cut as the kernel cuts":                 {facts.Process{Comm: "a-very-long-pro"}, "a-very-long-program", true},
+		"wrapped by Nix":                         {facts.Process{Comm: ".reaper-wrapped"}, "reaper", true},
+		"wrapped by Nix, and cut":                {facts.Process{Comm: ".bitwig-studio-"}, "bitwig-studio", true},
+		"wrapped by Nix, by its file":            {facts.Process{Exe: ".bitwig-studio-wrapped"}, "bitwig-studio", true},
+		"with a version behind a dash":           {facts.Process{Comm: "ardour-8.12.0"}, "ardour", true},
+		"with a version and no dash":             {facts.Process{Exe: "python3.13"}, "python", true},
+		"not by half a name":                     {facts.Process{Comm: "reaper_host"}, "reaper", false},
+		"not by a dash alone":                    {facts.Process{Comm: "reaper-"}, "reaper", false},
+		"not by another program's beginning":     {facts.Process{Comm: "mixbus32c-9.2"}, "mixbus", false},
+		"not by half a file, uncut":              {facts.Process{Exe: ".bitwig-studio-"}, "bitwig-studio", false},
+		"not by what only looks wrapped":         {facts.Process{Comm: "."}, "reaper", false},
+		"nothing is called by the empty name":    {facts.Process{}, "", false},
+		"not by the empty name with a version 1": {facts.Process{Comm: "1"}, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := c.p.Named(c.name); got != c.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}

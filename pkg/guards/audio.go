@@ -9,13 +9,24 @@ import (
 	"github.com/modectl/moded/pkg/fsm"
 )
 
+// audio is a guard on what plays and records.
 type audio struct{}
 
 func audioKind() Kind {
 	return Kind{
 		Name:    "audio",
 		Summary: "passes while nobody who is logged in plays, records or runs a JACK client (G1)",
-		New:     newAudio,
+		Details: "A JACK client counts as long as it is open, even when it is silent: that is how a DAW looks that records. A user for whom PipeWire runs and of whom no moded-agent reports is unknown. Greeters and the system's own users are nobody's music, but for a PipeWire that serves the whole system, and jackd.",
+		Codes: []Code{
+			{"audio-idle", fsm.Pass, "nobody plays or records", ""},
+			{"audio-active", fsm.Deny, "somebody plays, records or has a JACK client open", "stop playback and recording, or close the program"},
+			{"audio-unknown", fsm.Unknown, "it cannot be seen whether somebody does", "start moded-agent as that user (systemctl --user start moded-agent), or end the audio server that nobody reports of"},
+		},
+		Example: `[guards.audio-idle]
+kind = "audio"
+last-look = true
+`,
+		New: newAudio,
 	}
 }
 
@@ -35,13 +46,13 @@ func (audio) Judge(f *facts.Facts, _ Asked) fsm.Verdict {
 			continue
 		}
 		active = append(active, activeOf(u)...)
-		nodes += max(len(u.Nodes), u.Recording+u.Production+u.Media)
+		nodes += max(len(u.Nodes), nodesOf(u))
 		if !u.Known() {
 			dark = append(dark, blindSpot{u.UID, u.User, u.Unknown, "see what moded-agent says: journalctl --user -u moded-agent"})
 		}
 	}
 	for _, s := range f.Process.Audio {
-		if !listens(f, s.UID) {
+		if !listens(f, s.UID) && !public(s) {
 			continue
 		}
 		active = append(active, jackClients(s)...)
@@ -56,12 +67,14 @@ func (audio) Judge(f *facts.Facts, _ Asked) fsm.Verdict {
 	case !f.Audio.Known():
 		return unknown("audio-unknown", "cannot see whether anybody plays or records: "+f.Audio.Unknown, "see what moded says: journalctl -u moded")
 	case !f.Process.Known():
-		return unseen("audio", "audio", f.Process.Part)
+		return unseen("audio", "the audio", f.Process.Part)
 	case len(dark) > 0:
 		return audioDark(dark)
+	case !f.Sessions.Known():
+		return unseenBy("systemd-logind", "audio", "who is logged in", f.Sessions.Part)
 	}
 	v := pass("audio-idle", "nobody plays or records")
-	v.Measured, v.Limit = "no active audio node", "none"
+	v.Measured, v.Limit = "no active audio node", none
 	return v
 }
 
@@ -80,6 +93,8 @@ func unheard(f *facts.Facts, s facts.AudioServer) (blindSpot, bool) {
 	}
 	i := slices.IndexFunc(f.Audio.Users, func(u facts.AudioUser) bool { return u.UID == s.UID })
 	switch {
+	case i < 0 && public(s):
+		spot.why, spot.remedy = "PipeWire runs for the whole system, and nobody reports of it", "end it: systemctl stop pipewire"
 	case i < 0:
 		spot.why = "PipeWire runs and no moded-agent reports of it"
 		spot.remedy = "start moded-agent as that user: systemctl --user start moded-agent"
@@ -102,7 +117,7 @@ func activeOf(u facts.AudioUser) []fsm.Culprit {
 			UID: u.UID, User: u.User, Detail: audioVerb(n),
 		})
 	}
-	if more := u.Recording + u.Production + u.Media - len(u.Nodes); more > 0 {
+	if more := nodesOf(u) - len(u.Nodes); more > 0 {
 		out = append(out, fsm.Culprit{Kind: "user", UID: u.UID, User: u.User, Detail: fmt.Sprintf("%d more active", more)})
 	}
 	// What interrupts most comes first.
@@ -110,6 +125,15 @@ func activeOf(u facts.AudioUser) []fsm.Culprit {
 	slices.SortStableFunc(out, func(a, b fsm.Culprit) int { return place(rank, a.Detail) - place(rank, b.Detail) })
 	return out
 }
+
+// nodesOf is how many active nodes a user's agent counts.
+func nodesOf(u facts.AudioUser) int {
+	return max(u.Recording, 0) + max(u.Production, 0) + max(u.Media, 0)
+}
+
+// public tells whether an audio server of the system's own users serves people:
+// PipeWire as a service of the whole system, and jackd, which no greeter runs.
+func public(s facts.AudioServer) bool { return s.Server == "jackd" || s.User == "pipewire" }
 
 func place(list []string, s string) int {
 	if i := slices.Index(list, s); i >= 0 {
@@ -157,7 +181,7 @@ func audioActive(active []fsm.Culprit, nodes int) fsm.Verdict {
 		remedy += ", or close " + strings.Join(list[:min(len(list), 5)], ", ")
 	}
 	v := deny("audio-active", summary, remedy)
-	v.Measured, v.Limit, v.Culprits = count(nodes, "active audio client"), "none", active
+	v.Measured, v.Limit, v.Culprits = count(nodes, "active audio client"), none, active
 	return v
 }
 

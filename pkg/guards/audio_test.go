@@ -42,6 +42,10 @@ func TestVerdictsOfAudio(t *testing.T) {
 		{name: "a dead probe is unknown", facts: facts.Facts{Process: facts.Processes{Part: dark}}},
 		{name: "a take is seen without the probe", facts: facts.Facts{Process: facts.Processes{Part: dark}, Audio: facts.Audio{Users: []facts.AudioUser{take}}}},
 		{name: "no reports at all are unknown", facts: facts.Facts{Audio: facts.Audio{Part: facts.Part{Unknown: "the bus is gone"}}}},
+		{name: "who is logged in is unknown, and so is whose music matters", facts: with(audio(calm), facts.Sessions{Part: facts.Part{Unknown: "logind is gone"}})},
+		{name: "a PipeWire of the whole system is unknown", facts: served(audio(), facts.AudioServer{UID: 117, User: "pipewire", Server: "pipewire"})},
+		{name: "a jackd of the system's own user counts", facts: served(audio(), facts.AudioServer{UID: 117, User: "jack", Server: "jackd", Clients: []string{"ardour"}})},
+		{name: "an agent cannot count below zero", facts: audio(facts.AudioUser{UID: 1000, User: "dev", Running: true, Recording: 1, Media: -1})},
 		{name: "a name cannot move the cursor", facts: audio(facts.AudioUser{UID: 1000, Running: true, Media: 1, Nodes: []facts.AudioNode{{Class: "media", Client: "\x1b[2J\nevil", State: "running"}}})},
 	})
 }

@@ -31,15 +31,34 @@ type verdict struct {
 	units  []string
 }
 
-// golden judges each row and compares all answers with testdata/KIND.golden.
+// golden judges each row and compares all answers with testdata/KIND.golden. Each
+// answer must be one that the kind lists, and each that it lists must be given.
 func golden(t *testing.T, kind string, rows []verdict) {
 	t.Helper()
 	var b strings.Builder
+	kinds := guards.Builtin()
+	k := kinds[slices.IndexFunc(kinds, func(k guards.Kind) bool { return k.Name == kind })]
+	given := make([]bool, len(k.Codes))
 	for _, r := range rows {
 		spec := fsm.GuardSpec{Name: "g", Kind: kind, Params: r.params}
 		set := guards.New(seen{&r.facts})
 		j := set.Judge(context.Background(), fsm.Question{Guards: []fsm.GuardSpec{spec}, Ends: r.ends, Units: r.units})
-		fmt.Fprintf(&b, "# %s\n%s\n", r.name, render(j.Verdicts[0]))
+		v := j.Verdicts[0]
+		fmt.Fprintf(&b, "# %s\n%s\n", r.name, render(v))
+		i := slices.IndexFunc(k.Codes, func(c guards.Code) bool { return c.Name == v.Code && c.Outcome == v.Outcome })
+		if i < 0 {
+			t.Errorf("%s: the kind does not list %s %s", r.name, v.Outcome, v.Code)
+			continue
+		}
+		given[i] = true
+		if (k.Codes[i].Remedy == "") != (v.Remedy == "") {
+			t.Errorf("%s: the remedy is %q, and the kind lists %q", r.name, v.Remedy, k.Codes[i].Remedy)
+		}
+	}
+	for i, c := range k.Codes {
+		if !given[i] {
+			t.Errorf("no row gets %s %s", c.Outcome, c.Name)
+		}
 	}
 	path := filepath.Join("testdata", kind+".golden")
 	if *update {

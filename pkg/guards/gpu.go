@@ -29,6 +29,21 @@ func gpuKind() Kind {
 			{"strict", Flag, "false", "deny every holder, the compositor too"},
 			{"ignore-units", Names, "", "units whose processes may hold a GPU: monitors, exporters"},
 		},
+		Codes: []Code{
+			{"gpu-free", fsm.Pass, "no GPU is held, or only by programs that will be closed: they are listed", ""},
+			{"gpu-uncounted", fsm.Warn, "so it is, as far as can be seen: the driver keeps no count of a GPU's use", "look whether a game or a render still runs"},
+			{"gpu-compute", fsm.Deny, "a process computes on a GPU, and no unit of the plan manages it", "end it, or run it as a unit that the mode manages"},
+			{"gpu-held", fsm.Deny, "a process holds a GPU outside the sessions that would end; with strict, any process does", "end it, or name its unit in ignore-units if it only watches"},
+			{"gpu-busy", fsm.Deny, "a program that will be closed is at work on a GPU", "finish the render or the game, or close it"},
+			{"gpu-unmeasured", fsm.Unknown, "how busy a GPU is cannot be measured now", "install the driver's libnvidia-ml, or close what holds the GPU"},
+			{"gpu-unknown", fsm.Unknown, "the GPUs, or who holds them, cannot be seen", "see what moded-probe says: journalctl -u moded-probe"},
+		},
+		Example: `[guards.gpu-free]
+kind = "gpu"
+busy-percent = 20
+window = "10s"
+ignore-units = ["dcgm-exporter.service"]
+`,
 		New: newGPU,
 	}
 }
@@ -38,7 +53,7 @@ func newGPU(v fsm.Value) (Guard, error) {
 	g := gpu{
 		busy:   int(p.number("busy-percent", 20, 100)),
 		window: p.duration("window", 10*time.Second),
-		strict: p.flag("strict"),
+		strict: p.flag("strict", false),
 		ignore: p.names("ignore-units", false),
 	}
 	return g, p.done()
@@ -73,7 +88,7 @@ func (g gpu) Judge(f *facts.Facts, a Asked) fsm.Verdict {
 		return v
 	}
 	if !f.GPUs.Known() {
-		return unseen("gpu", "GPUs", f.GPUs.Part)
+		return unseen("gpu", "the GPUs", f.GPUs.Part)
 	}
 	return s.free(g.busy)
 }
@@ -205,9 +220,12 @@ func nameless(culprits []fsm.Culprit) []fsm.Culprit {
 }
 
 func holder(dev facts.GPU, h facts.Holder, detail string) fsm.Culprit {
+	if h.Pod != "" {
+		detail += " in pod " + facts.Clean(h.Pod)
+	}
 	return fsm.Culprit{
-		Kind: "process", PID: h.PID, Comm: facts.Clean(h.Comm), UID: h.UID, User: h.User,
-		Unit: facts.Clean(unitOf(h.Unit, h.UserUnit)), Session: h.Session, Client: dev.Label(), Detail: detail,
+		Kind: "process", PID: h.PID, Comm: facts.Clean(h.Comm), UID: h.UID, User: facts.Clean(h.User),
+		Unit: facts.Clean(unitOf(h.Unit, h.UserUnit)), Session: facts.Clean(h.Session), Client: facts.Clean(dev.Label()), Detail: detail,
 	}
 }
 

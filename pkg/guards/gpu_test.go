@@ -55,6 +55,7 @@ func TestVerdictsOfGPU(t *testing.T) {
 		{name: "a busy device has a busy holder", facts: gpus(dev(70, unmeasured(weston))), ends: ends},
 		{name: "a busy device that is shared is unknown", facts: gpus(dev(70, unmeasured(weston), unmeasured(vllm))), ends: ends, units: []string{"vllm.service"}},
 		{name: "a managed holder's own figure explains it", facts: gpus(dev(92, unmeasured(weston), vllm)), ends: ends, units: []string{"vllm.service"}},
+		{name: "a pod is named", facts: gpus(dev(9, facts.Holder{PID: 9, Comm: "python3", Unit: "cri-containerd-1.scope", Pod: "ml/train-0", Compute: true}))},
 		{name: "GPUs that are not seen are unknown", facts: facts.Facts{GPUs: facts.GPUs{Part: dark}}, ends: ends},
 		{name: "what is seen of half the processes denies", facts: half, ends: ends},
 		{name: "half the processes are not enough to pass", facts: blind, ends: ends},

@@ -124,6 +124,9 @@ const (
 	Flag     Type = "boolean"  // true
 	Names    Type = "names"    // ["a", "b"]
 	Word     Type = "word"     // one of those that Doc lists
+	Count    Type = "count"    // 3
+	Clock    Type = "time"     // "22:30"
+	Address  Type = "address"  // "http://127.0.0.1:8080"
 )
 
 // Param is a parameter of a kind of guard, for documentation and completion.
@@ -136,20 +139,45 @@ type Param struct {
 	Doc     string
 }
 
+// Code is one thing that a verdict of a kind can say.
+type Code struct {
+	// Name is stable and for programs. One name can have two outcomes: that a
+	// unit is active may be what is wanted.
+	Name    string
+	Outcome fsm.Outcome
+	Meaning string
+	// Remedy is what to do; empty where there is nothing to do. A verdict's own
+	// remedy may also name whom it is about.
+	Remedy string
+}
+
 // Kind is a row of the table: the code behind guards.
 type Kind struct {
-	Name    string
+	Name string
+	// Summary says when the kind passes, Details what else an admin must know.
 	Summary string
+	Details string
 	Params  []Param
+	// Codes are all that its verdicts say, but for GuardBroken.
+	Codes []Code
+	// Example is a guard of this kind in TOML.
+	Example string
 	// New makes a guard from its parameters, a JSON object with the names of
 	// Params as keys; the empty Value means all defaults. Errors are
 	// *ParamError where one parameter is to blame.
 	New func(fsm.Value) (Guard, error)
 }
 
+// GuardBroken is the code of a guard that cannot be asked: its configuration is
+// not what its kind takes, or it broke. It is unknown.
+const GuardBroken = "guard-broken"
+
 // Builtin returns the table of kinds, sorted by name.
 func Builtin() []Kind {
-	return []Kind{audioKind(), gpuKind(), loadKind(), memoryKind(), processKind(), unitKind()}
+	return []Kind{
+		audioKind(), computeJobsKind(), dawKind(), gpuKind(), gpuMemoryKind(), holdsKind(), loadKind(), memoryKind(),
+		powerKind(), processKind(), timeWindowKind(), unitKind(), userJobsKind(), vllmYieldKind(),
+	}
 }
 
 // Check tells whether a guard is well configured, without keeping it.

@@ -8,6 +8,7 @@ import (
 	"github.com/modectl/moded/pkg/fsm"
 )
 
+// load tells whether the CPUs have work.
 type load struct {
 	window    time.Duration
 	maxPerCPU float64
@@ -23,6 +24,19 @@ func loadKind() Kind {
 			{"max-per-cpu", Number, "0.5", "the highest load average divided by the number of CPUs"},
 			{"psi", Percent, "", "the highest CPU pressure, in percent of time that some task waited; 1m asks the kernel's 60 s average, longer windows its 300 s average"},
 		},
+		Codes: []Code{
+			{"load-low", fsm.Pass, "the load is below the limit", ""},
+			{"load-high", fsm.Deny, "the load is above the limit", "wait for the work to end, or end it"},
+			{"load-pressure", fsm.Deny, "tasks wait for a CPU", "wait for the work to end, or end it"},
+			{"load-unknown", fsm.Unknown, "the load cannot be seen", "see what moded-probe says: journalctl -u moded-probe"},
+			{"psi-unknown", fsm.Unknown, "psi is asked for, and the kernel does not report it", "boot with psi=1, or take psi out of the guard"},
+		},
+		Example: `[guards.cpu-load]
+kind = "load"
+window = "5m"
+max-per-cpu = 0.5
+psi = 40
+`,
 		New: newLoad,
 	}
 }
@@ -44,12 +58,12 @@ func (g load) Needs() Needs { return Needs{Load: true} }
 func (g load) Judge(f *facts.Facts, _ Asked) fsm.Verdict {
 	l := f.Load
 	if !l.Known() {
-		return unseen("load", "load", l.Part)
-	}
-	if l.CPUs < 1 {
-		return unseen("load", "load", facts.Part{Unknown: "the number of CPUs is not known"})
+		return unseen("load", "the load", l.Part)
 	}
 	avg := map[time.Duration]float64{time.Minute: l.Load1, 5 * time.Minute: l.Load5, 15 * time.Minute: l.Load15}[g.window]
+	if l.CPUs < 1 || avg < 0 {
+		return g.pressure(l, unseen("load", "the load", facts.Part{Unknown: "the number of CPUs is not known"}))
+	}
 	per := avg / float64(l.CPUs)
 	minutes := count(int(g.window/time.Minute), "minute")
 	v := pass("load-low", fmt.Sprintf("the load over %s is low", minutes))
@@ -58,15 +72,16 @@ func (g load) Judge(f *facts.Facts, _ Asked) fsm.Verdict {
 	}
 	v.Measured = fmt.Sprintf("%.2f per CPU (%.2f on %s)", per, avg, count(l.CPUs, "CPU"))
 	v.Limit = fmt.Sprintf("%.2f per CPU", g.maxPerCPU)
-	if v.Outcome == fsm.Deny || g.psi < 0 {
-		return v
-	}
 	return g.pressure(l, v)
 }
 
+// pressure judges the pressure, when it is asked for, after the load got v.
 func (g load) pressure(l facts.Load, v fsm.Verdict) fsm.Verdict {
+	if v.Outcome == fsm.Deny || g.psi < 0 {
+		return v
+	}
 	if l.PSI == nil {
-		return noPressure("cpu")
+		return noPressure("CPU")
 	}
 	if g.window == time.Minute {
 		return judgePressure(v, "CPU", "load-pressure", l.PSI.Avg60, 60, g.psi)

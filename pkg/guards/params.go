@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -130,8 +132,65 @@ func (p *params) number(name string, def, high float64) float64 {
 	return n
 }
 
-func (p *params) flag(name string) bool {
-	var b bool
+// count reads a whole number that is not negative.
+func (p *params) count(name string, def int) int {
+	n := def
+	if !take(p, name, "a whole number", &n) {
+		return def
+	}
+	if n < 0 || n > maxCount {
+		p.fail(name, "must be between 0 and %d, not %d", maxCount, n)
+		return def
+	}
+	return n
+}
+
+// maxCount is more than any machine has of anything that is counted.
+const maxCount = 1_000_000
+
+// clock reads a time of day in minutes, "22:30"; "24:00" is the end of a day.
+func (p *params) clock(name string, def int) int {
+	var text string
+	if !take(p, name, `a time such as "22:30"`, &text) {
+		return def
+	}
+	if text == "24:00" {
+		return minutesADay
+	}
+	t, err := time.Parse("15:04", text)
+	if err != nil {
+		p.fail(name, `must be a time such as "22:30", not %q`, text)
+		return def
+	}
+	return t.Hour()*60 + t.Minute()
+}
+
+// address reads the URL of a service on this machine. What moded asks, everybody
+// may see: a password in it would be told to all.
+func (p *params) address(name string) string {
+	var text string
+	if !take(p, name, `an address such as "http://127.0.0.1:8080"`, &text) {
+		return ""
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "":
+		p.fail(name, `must be an address such as "http://127.0.0.1:8080"`)
+	case u.User != nil:
+		p.fail(name, "must not hold a user or password: everybody may read it")
+	case !local(u.Hostname()):
+		p.fail(name, "must be on this machine: 127.0.0.1, [::1] or localhost")
+	}
+	return text
+}
+
+func local(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback() && addr.Zone() == ""
+}
+
+func (p *params) flag(name string, def bool) bool {
+	b := def
 	take(p, name, "true or false", &b)
 	return b
 }
@@ -146,6 +205,21 @@ func (p *params) names(name string, must bool) []string {
 	}
 	if must && p.err == nil && (!given || len(list) == 0) {
 		p.fail(name, "must name at least one")
+	}
+	return list
+}
+
+// programs reads names of programs, which are not paths.
+func (p *params) programs(name string, def []string) []string {
+	list := p.names(name, false)
+	if _, given := p.raw[name]; !given {
+		return def
+	}
+	if len(list) == 0 {
+		p.fail(name, "must name at least one")
+	}
+	if i := slices.IndexFunc(list, func(n string) bool { return strings.Contains(n, "/") }); i >= 0 {
+		p.fail(name, "must be names of programs, not paths: %q", list[i])
 	}
 	return list
 }

@@ -27,7 +27,7 @@ func Recorded(specs []fsm.GuardSpec, f *facts.Facts, a Asked) []fsm.Verdict {
 	verdicts := make([]fsm.Verdict, len(specs))
 	for i, spec := range specs {
 		g, err := build(spec)
-		v := unknown("guard-broken", fmt.Sprintf("the guard cannot be asked: %v", err), "mend its configuration")
+		v := unknown(GuardBroken, fmt.Sprintf("the guard cannot be asked: %v", err), "mend its configuration")
 		if err == nil {
 			v = ask(g, withhold(f, g.Needs()), a)
 		}

@@ -55,7 +55,7 @@ func TestWhatNobodyLookedForIsUnknownInARecord(t *testing.T) {
 		spec fsm.GuardSpec
 		want string
 	}{
-		"a program": {fsm.GuardSpec{Kind: "process", Params: `{"names":["reaper","bitwig"]}`}, "the program bitwig"},
+		"a program": {fsm.GuardSpec{Kind: "process", Params: `{"names":["ardour","bitwig"]}`}, "the program bitwig"},
 		"a unit":    {fsm.GuardSpec{Kind: "unit", Params: `{"names":["cups.service"]}`}, "the unit cups.service"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package guards
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,15 +40,15 @@ func (s *Set) Judge(ctx context.Context, q fsm.Question) fsm.Judgement {
 			needs = needs.Union(guards[i].Needs())
 		}
 	}
-	if needs.GPU {
-		// A holder's cgroup has the primary name of its unit, the plan an alias.
+	if needs.GPU || needs.Jobs || len(needs.Processes) > 0 {
+		// A process's cgroup has the primary name of its unit, the plan an alias.
 		needs.Units = merge(needs.Units, q.Units)
 	}
 	f := s.look(ctx, needs, q.Fresh)
 	asked := Asked{Ends: q.Ends, Units: q.Units, Now: time.Now()}
 	verdicts := make([]fsm.Verdict, len(q.Guards))
 	for i, spec := range q.Guards {
-		v := unknown("guard-broken", fmt.Sprintf("the guard cannot be asked: %v", errs[i]), "mend its configuration")
+		v := unknown(GuardBroken, fmt.Sprintf("the guard cannot be asked: %v", errs[i]), "mend its configuration")
 		if errs[i] == nil {
 			v = ask(guards[i], f, asked)
 		}
@@ -82,13 +83,14 @@ func (s *Set) look(ctx context.Context, n Needs, fresh bool) (f *facts.Facts) {
 func ask(g Guard, f *facts.Facts, a Asked) (v fsm.Verdict) {
 	defer func() {
 		if p := recover(); p != nil {
-			v = unknown("guard-broken", fmt.Sprintf("the guard broke: internal error: %v", p), "report this as a bug of moded")
+			v = unknown(GuardBroken, fmt.Sprintf("the guard broke: internal error: %v", p), "report this as a bug of moded")
 		}
 	}()
 	return g.Judge(f, a)
 }
 
-// finish adds what the configuration says.
+// finish adds what the configuration says, and makes all texts fit to be shown:
+// a kind that forgot to clean a foreign name does no harm.
 func finish(spec fsm.GuardSpec, v fsm.Verdict) fsm.Verdict {
 	v.Guard, v.Kind, v.Overridable = spec.Name, spec.Kind, !spec.Final
 	if v.Outcome == fsm.Unknown && spec.WarnUnknown {
@@ -96,6 +98,16 @@ func finish(spec fsm.GuardSpec, v fsm.Verdict) fsm.Verdict {
 	}
 	if len(v.Culprits) > maxCulprits {
 		v.Culprits = v.Culprits[:maxCulprits:maxCulprits]
+	}
+	for _, text := range []*string{&v.Summary, &v.Measured, &v.Limit, &v.Remedy} {
+		*text = line(*text)
+	}
+	v.Culprits = slices.Clone(v.Culprits)
+	for i := range v.Culprits {
+		c := &v.Culprits[i]
+		for _, text := range []*string{&c.Comm, &c.User, &c.Unit, &c.Session, &c.Client, &c.Detail} {
+			*text = line(*text)
+		}
 	}
 	return v
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/modectl/moded/pkg/fsm"
 )
 
+// unit is a guard on the states of units.
 type unit struct {
 	names []string
 	state string
@@ -19,9 +20,21 @@ func unitKind() Kind {
 		Name:    "unit",
 		Summary: "passes while every named unit is in the wanted state",
 		Params: []Param{
-			{"names", Names, "", "units of the system, with their suffix"},
+			{"names", Names, "", "units of the system, with their suffix; must be given"},
 			{"state", Word, `"inactive"`, "inactive (failed, or not there, is inactive too) or active"},
 		},
+		Codes: []Code{
+			{"unit-inactive", fsm.Pass, "all are inactive, as they must be", ""},
+			{"unit-active", fsm.Pass, "all are active, as they must be", ""},
+			{"unit-active", fsm.Deny, "a unit is active, or on its way, that must be inactive", "stop it: systemctl stop UNIT"},
+			{"unit-inactive", fsm.Deny, "a unit is not active that must be", "start it: systemctl start UNIT"},
+			{"unit-unknown", fsm.Unknown, "the state of a unit cannot be seen", "ask systemctl status UNIT"},
+		},
+		Example: `[guards.backup-done]
+kind = "unit"
+names = ["backup.service"]
+state = "inactive"
+`,
 		New: newUnit,
 	}
 }
@@ -38,16 +51,13 @@ func newUnit(v fsm.Value) (Guard, error) {
 // Needs implements Guard.
 func (g unit) Needs() Needs { return Needs{Units: g.names} }
 
-// Judge implements Guard.
+// Judge implements Guard. What is seen denies, whatever else is dark.
 func (g unit) Judge(f *facts.Facts, _ Asked) fsm.Verdict {
-	if !f.Units.Known() {
-		return unseen("unit", "units", f.Units.Part)
-	}
 	var missing []string
 	var culprits []fsm.Culprit
 	for _, name := range g.names {
 		i := slices.IndexFunc(f.Units.List, func(u facts.Unit) bool { return u.Name == name })
-		if i < 0 {
+		if i < 0 || f.Units.List[i].Active == "" {
 			missing = append(missing, name)
 			continue
 		}
@@ -58,6 +68,9 @@ func (g unit) Judge(f *facts.Facts, _ Asked) fsm.Verdict {
 	if len(culprits) > 0 {
 		return g.denied(culprits)
 	}
+	if !f.Units.Known() {
+		return unknown("unit-unknown", "cannot see the units: "+f.Units.Unknown, "ask systemctl status "+g.names[0])
+	}
 	if len(missing) > 0 {
 		return unknown("unit-unknown", "the state of "+strings.Join(missing, ", ")+" is not known", "ask systemctl status "+missing[0])
 	}
@@ -66,7 +79,7 @@ func (g unit) Judge(f *facts.Facts, _ Asked) fsm.Verdict {
 
 func (g unit) wanted(u facts.Unit) bool {
 	if g.state == "active" {
-		return u.Active == "active" || u.Active == "reloading"
+		return u.Active == "active" || u.Active == "reloading" || u.Active == "refreshing"
 	}
 	return u.Active == "inactive" || u.Active == "failed"
 }
@@ -86,5 +99,5 @@ func stateOf(u facts.Unit) string {
 	if u.Load == "not-found" {
 		return "not there"
 	}
-	return u.Active
+	return facts.Clean(u.Active)
 }

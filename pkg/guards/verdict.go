@@ -3,10 +3,16 @@ package guards
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/modectl/moded/pkg/facts"
 	"github.com/modectl/moded/pkg/fsm"
 )
+
+// none is the limit of a guard that bears nothing.
+const none = "none"
 
 func pass(code, summary string) fsm.Verdict {
 	return fsm.Verdict{Outcome: fsm.Pass, Code: code, Summary: summary}
@@ -20,10 +26,35 @@ func unknown(code, summary, remedy string) fsm.Verdict {
 	return fsm.Verdict{Outcome: fsm.Unknown, Code: code, Summary: summary, Remedy: remedy}
 }
 
-// unseen is the verdict on a part of Facts that could not be seen.
+// unseen is the verdict on a part of Facts that moded-probe could not see.
 func unseen(kind, what string, p facts.Part) fsm.Verdict {
-	return unknown(kind+"-unknown", fmt.Sprintf("cannot see the %s: %s", what, p.Unknown),
-		"see what moded-probe says: journalctl -u moded-probe")
+	return unseenBy("moded-probe", kind, what, p)
+}
+
+// unseenBy is the verdict on a part of Facts that a unit could not see.
+func unseenBy(unit, kind, what string, p facts.Part) fsm.Verdict {
+	return unknown(kind+"-unknown", fmt.Sprintf("cannot see %s: %s", what, p.Unknown),
+		fmt.Sprintf("see what %s says: journalctl -u %[1]s", unit))
+}
+
+// maxLine is how many runes of a text are kept.
+const maxLine = 400
+
+// line makes a text one line of printable runes.
+func line(s string) string {
+	if len(s) > 4*maxLine {
+		s = s[:4*maxLine]
+	}
+	s = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
+	if r := []rune(s); len(r) > maxLine {
+		return string(r[:maxLine]) + "…"
+	}
+	return s
 }
 
 // count writes "1 program" or "3 programs".
