@@ -3,21 +3,24 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/modectl/moded/internal/probe/look"
+	"github.com/modectl/moded/pkg/facts"
 )
 
-// maxReport is how much a child may say.
-const maxReport = 1 << 20
+const (
+	maxReport = 1 << 20 // how much a child may say
+	maxSaid   = 4096    // how much of its complaints is kept
+)
 
 // child asks NVIDIA's library in a process of its own, which may break or never
 // come back. One that hangs in the kernel cannot be killed: it is left behind,
@@ -26,6 +29,14 @@ type child struct {
 	argv     []string
 	deadline time.Duration
 	stuck    atomic.Bool
+	// launch is run, but in tests of what cannot be killed.
+	launch func(ctx context.Context, args []string) (look.Report, error)
+}
+
+func newChild(deadline time.Duration, argv ...string) *child {
+	c := &child{argv: argv, deadline: deadline}
+	c.launch = c.run
+	return c
 }
 
 // ask returns what the library says of the devices, or why nothing is known.
@@ -41,7 +52,7 @@ func (c *child) ask(ctx context.Context, window time.Duration, pci []string) (lo
 	done := make(chan result, 1)
 	go func() {
 		defer cancel()
-		r, err := c.run(ctx, append([]string{"--window=" + max(window, time.Second).String(), "nvml"}, pci...))
+		r, err := c.launch(ctx, append([]string{"--window=" + max(window, time.Second).String(), "nvml"}, pci...))
 		c.stuck.Store(false)
 		done <- result{r, err}
 	}()
@@ -66,8 +77,7 @@ func (c *child) run(ctx context.Context, args []string) (look.Report, error) {
 	cmd.Env = environment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = time.Second
-	out := &capped{limit: maxReport}
-	said := &capped{limit: 4096}
+	out, said := &capped{limit: maxReport}, &capped{limit: maxSaid, silent: true}
 	cmd.Stdout, cmd.Stderr = out, said
 	err := cmd.Run()
 	switch {
@@ -76,15 +86,22 @@ func (c *child) run(ctx context.Context, args []string) (look.Report, error) {
 	case err != nil && bytes.Contains(said.b.Bytes(), []byte("undefined symbol")):
 		return look.Report{}, errors.New("the driver's library lacks a function")
 	case err != nil:
-		return look.Report{}, fmt.Errorf("the call broke: %w", err)
+		return look.Report{}, broken(err, said.b.String())
 	}
-	var r look.Report
-	dec := json.NewDecoder(&out.b)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&r); err != nil {
+	r, err := look.DecodeReport(out.b.Bytes())
+	if err != nil {
 		return look.Report{}, fmt.Errorf("cannot understand the answer: %w", err)
 	}
 	return r, nil
+}
+
+// broken says how a child ended, with the first thing that it complained of: a
+// crash in the library is Go's to tell.
+func broken(err error, said string) error {
+	if line, _, _ := strings.Cut(said, "\n"); line != "" {
+		return fmt.Errorf("the call broke: %w: %s", err, facts.Clean(line))
+	}
+	return fmt.Errorf("the call broke: %w", err)
 }
 
 // environment is the child's: where the driver's library is found, and nothing
@@ -97,15 +114,22 @@ func environment() []string {
 	return env
 }
 
-// capped keeps what is written up to a limit and fails then.
+// capped keeps what is written up to a limit, and fails then; a silent one drops
+// the rest.
 type capped struct {
-	b     bytes.Buffer
-	limit int
+	b      bytes.Buffer
+	limit  int
+	silent bool
 }
 
 func (c *capped) Write(p []byte) (int, error) {
-	if c.b.Len()+len(p) > c.limit {
+	room := c.limit - c.b.Len()
+	if len(p) <= room {
+		return c.b.Write(p)
+	}
+	if !c.silent {
 		return 0, errors.New("too much output")
 	}
-	return c.b.Write(p)
+	c.b.Write(p[:room])
+	return len(p), nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/modectl/moded/internal/probe"
@@ -16,7 +17,7 @@ import (
 
 // shell is a child that runs a script instead of the library.
 func shell(script string, deadline time.Duration) *child {
-	return &child{argv: []string{"/bin/sh", "-c", script, "sh"}, deadline: deadline}
+	return newChild(deadline, "/bin/sh", "-c", script, "sh")
 }
 
 func TestWhateverTheLibraryDoesIsSaid(t *testing.T) {
@@ -29,6 +30,8 @@ func TestWhateverTheLibraryDoesIsSaid(t *testing.T) {
 		"it hangs with children": {`sleep 60; true`, "no answer within"},
 		"it talks for ever":      {`exec yes`, "the call broke"},
 		"it talks nonsense":      {`echo hello`, "cannot understand"},
+		"it complains at length": {`yes | head -c 100000 >&2; echo '{"absent":true}'`, ""},
+		"it says two things":     {`echo '{"absent":true}{}'`, "cannot understand"},
 		"it speaks of news":      {`echo '{"news":1}'`, "cannot understand"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -47,30 +50,38 @@ func TestWhateverTheLibraryDoesIsSaid(t *testing.T) {
 	}
 }
 
-func TestOneCallAtATime(t *testing.T) {
+// A call that the kernel does not return from cannot be killed: the child is
+// left behind, and no other is started beside it.
+func TestWhileACallHasNotComeBackThereIsNoOther(t *testing.T) {
 	t.Parallel()
-	c := shell(`echo '{}'`, time.Second)
-	c.stuck.Store(true)
-	if _, err := c.ask(context.Background(), time.Second, nil); err == nil || !strings.Contains(err.Error(), "has not come back") {
-		t.Errorf("got %v", err)
-	}
-}
-
-// build makes the real binary, linked as it is shipped.
-func build(t *testing.T) string {
-	t.Helper()
-	bin := filepath.Join(t.TempDir(), "moded-probe")
-	cmd := exec.Command("go", "build", "-ldflags=-extldflags=-Wl,-z,lazy", "-o", bin, ".")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=1", "CGO_CFLAGS=-O2 -g -Wno-deprecated-declarations")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("cannot build: %v\n%s", err, out)
-	}
-	return bin
+	synctest.Test(t, func(t *testing.T) {
+		c := newChild(10 * time.Second)
+		back := make(chan struct{})
+		c.launch = func(context.Context, []string) (look.Report, error) { <-back; return look.Report{}, nil }
+		ask := func(want string) {
+			t.Helper()
+			began := time.Now()
+			_, err := c.ask(context.Background(), time.Second, nil)
+			if took := time.Since(began); took > 11*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+				t.Errorf("got %v, want %q", err, want)
+			}
+		}
+		ask("no answer within 10s")
+		ask("has not come back")
+		time.Sleep(time.Hour)
+		ask("has not come back")
+		close(back)
+		synctest.Wait()
+		ask("")
+	})
 }
 
 func TestTheBinary(t *testing.T) {
 	t.Parallel()
-	bin := build(t)
+	bin := binary(t)
 
 	t.Run("nvml ends well without a library", func(t *testing.T) {
 		out, err := exec.Command(bin, "nvml").Output()

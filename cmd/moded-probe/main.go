@@ -25,13 +25,8 @@ import (
 	"github.com/modectl/moded/internal/version"
 )
 
-const (
-	// nvmlDeadline is how long NVIDIA's library may take.
-	nvmlDeadline = 10 * time.Second
-	// patience bounds one question as a whole: the library, and the looks
-	// before it.
-	patience = nvmlDeadline + 5*time.Second
-)
+// looks is how long a question may take besides NVIDIA's library.
+const looks = 5 * time.Second
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -48,6 +43,7 @@ func run(ctx context.Context, args []string) error {
 	listen := fs.String("listen", "", "make a socket at `PATH` instead of taking PID 1's")
 	idle := fs.Duration("idle", 5*time.Second, "end after `TIME` without a question")
 	window := fs.Duration("window", 10*time.Second, "over which `TIME` nvml counts the use by processes")
+	deadline := fs.Duration("nvml-deadline", 10*time.Second, "how much `TIME` NVIDIA's library may take")
 	show := fs.Bool("version", false, "print the version and exit")
 	_ = fs.Parse(args)
 	switch {
@@ -57,31 +53,31 @@ func run(ctx context.Context, args []string) error {
 	case fs.Arg(0) == "nvml":
 		return print(nvml.Read(nvml.Open(), *window, fs.Args()[1:]))
 	case fs.Arg(0) == "look":
-		return print(machine().Look(ctx, probe.Question{
+		return print(machine(*deadline).Look(ctx, probe.Question{
 			Load: true, Memory: true, Audio: true, GPUs: true, Usage: true, NVML: true,
 			Window: *window, Processes: fs.Args()[1:], Patient: true,
 		}))
 	case fs.NArg() > 0:
 		return fmt.Errorf("unknown command %q", fs.Arg(0))
 	}
-	return serve(ctx, *listen, *idle)
+	return serve(ctx, *listen, *idle, *deadline)
 }
 
 // machine is this one, with NVML in a child.
-func machine() *look.Machine {
+func machine(deadline time.Duration) *look.Machine {
 	m := look.New()
-	m.NVML = (&child{argv: []string{"/proc/self/exe"}, deadline: nvmlDeadline}).ask
+	m.NVML = newChild(deadline, "/proc/self/exe").ask
 	return m
 }
 
-func serve(ctx context.Context, path string, idle time.Duration) error {
+func serve(ctx context.Context, path string, idle, deadline time.Duration) error {
 	l, err := helper.Listen(probe.Protocol.Name, path)
 	if err != nil {
 		return err
 	}
 	s := &probe.Server{
-		Protocol: probe.Protocol, Version: version.Version, Answer: machine().Look,
-		Idle: idle, Patience: patience, Slots: 4,
+		Protocol: probe.Protocol, Version: version.Version, Answer: machine(deadline).Look,
+		Idle: idle, Patience: deadline + looks, Slots: 4,
 		Problem: func(err error) { fmt.Fprintln(os.Stderr, "moded-probe:", err) },
 	}
 	return s.Serve(ctx, l)

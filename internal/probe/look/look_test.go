@@ -326,7 +326,7 @@ func TestNVML(t *testing.T) {
 	}
 }
 
-func TestNVMLThatFailsIsSaidOfTheDeviceOnly(t *testing.T) {
+func TestNVMLThatFailsIsSaidOfItsDevicesOnly(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		report look.Report
@@ -347,8 +347,8 @@ func TestNVMLThatFailsIsSaidOfTheDeviceOnly(t *testing.T) {
 					t.Errorf("%s: unmeasured %q", g.PCI, g.Unmeasured)
 				}
 			}
-			if !a.GPUs.Known() {
-				t.Errorf("the holders are unknown too: %s", a.GPUs.Unknown)
+			if a.GPUs.Known() != c.report.Absent {
+				t.Errorf("who holds a GPU is unknown: %q", a.GPUs.Unknown)
 			}
 		})
 	}

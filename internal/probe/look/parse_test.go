@@ -69,7 +69,7 @@ func TestUse(t *testing.T) {
 func TestNormalPCI(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"00000000:0A:00.0": "0000:0a:00.0", "0000:01:00.0": "0000:01:00.0", "00010000:01:00.0": "00010000:01:00.0", "": "",
+		"00000000:0A:00.0": "0000:0a:00.0", "0000:01:00.0": "0000:01:00.0", "00010000:01:00.0": "10000:01:00.0", "": "",
 	} {
 		if got := look.NormalPCI(in); got != want {
 			t.Errorf("%q became %q, want %q", in, got, want)

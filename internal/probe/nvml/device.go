@@ -11,35 +11,79 @@ import (
 
 // device asks everything about one device. What it does not support, as cheap
 // cards often do not, is left unknown and is no problem of the report.
-func (r reader) device(d nvml.Device) look.ReportDevice {
-	out := look.ReportDevice{BusyPercent: -1}
-	pci, ret := d.GetPciInfo()
-	if ret != nvml.SUCCESS {
-		out.Problem = "cannot tell its address: " + r.text(ret)
-		return out
+func (r reader) device(pci string, d nvml.Device) look.ReportDevice {
+	out := look.ReportDevice{PCI: pci, BusyPercent: -1}
+	r.identity(d, &out)
+	r.figures(d, &out)
+	r.processes(d, &out)
+	r.shares(d, &out)
+	if out.Lost != "" {
+		out.BusyPercent, out.Listed, out.Shares = -1, false, false
 	}
-	out.PCI = look.NormalPCI(busID(pci))
+	return out
+}
+
+// lost are results after which nothing that a device says can be believed.
+var lost = []nvml.Return{
+	nvml.ERROR_GPU_IS_LOST, nvml.ERROR_RESET_REQUIRED, nvml.ERROR_GPU_NOT_FOUND,
+	nvml.ERROR_IRQ_ISSUE, nvml.ERROR_DRIVER_NOT_LOADED, nvml.ERROR_UNINITIALIZED,
+}
+
+// good tells whether a call gave something, and remembers when the device has
+// gone.
+func good(ret nvml.Return, out *look.ReportDevice) bool {
+	if out.Lost == "" && slices.Contains(lost, ret) {
+		out.Lost = text(ret)
+	}
+	return ret == nvml.SUCCESS
+}
+
+func (r reader) identity(d nvml.Device, out *look.ReportDevice) {
 	if r.has("nvmlDeviceGetUUID") {
-		out.UUID, _ = d.GetUUID()
+		if uuid, ret := d.GetUUID(); good(ret, out) {
+			out.UUID = uuid
+		}
 	}
 	if r.has("nvmlDeviceGetName") {
-		out.Model, _ = d.GetName()
+		if name, ret := d.GetName(); good(ret, out) {
+			out.Model = name
+		}
 	}
+}
+
+func (r reader) figures(d nvml.Device, out *look.ReportDevice) {
 	if r.has("nvmlDeviceGetMemoryInfo") {
-		if mem, ret := d.GetMemoryInfo(); ret == nvml.SUCCESS {
+		if mem, ret := d.GetMemoryInfo(); good(ret, out) {
 			out.MemoryTotal, out.MemoryUsed = mem.Total, mem.Used
 		}
 	}
-	if r.has("nvmlDeviceGetUtilizationRates") {
-		if u, ret := d.GetUtilizationRates(); ret == nvml.SUCCESS {
-			out.BusyPercent = int(u.Gpu)
-		} else {
-			out.Problem = "cannot tell how busy it is: " + r.text(ret)
+	if degrees := r.temperature(d, out); degrees > 0 && degrees < 200 {
+		out.Temperature = degrees
+	}
+	if !r.has("nvmlDeviceGetUtilizationRates") {
+		out.Problem = "the library cannot tell how busy it is"
+		return
+	}
+	if u, ret := d.GetUtilizationRates(); good(ret, out) {
+		out.BusyPercent = int(u.Gpu)
+	} else {
+		out.Problem = "cannot tell how busy it is: " + text(ret)
+	}
+}
+
+// temperature has two symbols: drivers from R570 on may drop the first.
+func (r reader) temperature(d nvml.Device, out *look.ReportDevice) int {
+	switch {
+	case r.has("nvmlDeviceGetTemperature"):
+		if degrees, ret := d.GetTemperature(nvml.TEMPERATURE_GPU); good(ret, out) {
+			return int(degrees)
+		}
+	case r.has("nvmlDeviceGetTemperatureV"):
+		if t, ret := d.GetTemperatureV().V1(); good(ret, out) {
+			return int(t.Temperature)
 		}
 	}
-	r.processes(d, &out)
-	r.shares(d, &out)
-	return out
+	return 0
 }
 
 // busID reads the address, which ends at its first zero byte.
@@ -54,51 +98,17 @@ func busID(pci nvml.PciInfo) string {
 	return b.String()
 }
 
-// processes joins the lists of compute and graphics contexts. Either list has
-// versions; go-nvml takes the newest that the library has.
-func (r reader) processes(d nvml.Device, out *look.ReportDevice) {
-	compute, cok := r.list("nvmlDeviceGetComputeRunningProcesses", d.GetComputeRunningProcesses)
-	graphics, gok := r.list("nvmlDeviceGetGraphicsRunningProcesses", d.GetGraphicsRunningProcesses)
-	out.Listed = cok && gok
-	for _, p := range compute {
-		process(out, p.Pid).Compute = true
-	}
-	for _, p := range graphics {
-		process(out, p.Pid).Graphics = true
-	}
-}
-
-func (r reader) list(symbol string, get func() ([]nvml.ProcessInfo, nvml.Return)) ([]nvml.ProcessInfo, bool) {
-	if !slices.ContainsFunc([]string{symbol, symbol + "_v2", symbol + "_v3"}, r.has) {
-		return nil, false
-	}
-	list, ret := get()
-	return list, ret == nvml.SUCCESS
-}
-
-// process returns the entry of a pid, which is made when new.
-func process(out *look.ReportDevice, pid uint32) *look.ReportProcess {
-	i := slices.IndexFunc(out.Processes, func(p look.ReportProcess) bool { return p.PID == pid })
-	if i < 0 {
-		out.Processes = append(out.Processes, look.ReportProcess{PID: pid, BusyPercent: -1})
-		i = len(out.Processes) - 1
-	}
-	return &out.Processes[i]
-}
-
 // shares adds each process's own use since the window began: the highest of its
-// samples. A device that has no samples at all has calm processes.
+// samples. That there are none may mean that all are calm.
 func (r reader) shares(d nvml.Device, out *look.ReportDevice) {
 	if !r.has("nvmlDeviceGetProcessUtilization") {
 		return
 	}
 	samples, ret := d.GetProcessUtilization(r.since)
-	switch ret {
-	case nvml.SUCCESS, nvml.ERROR_NOT_FOUND:
-		out.Shares = true
-	default:
+	if !good(ret, out) && ret != nvml.ERROR_NOT_FOUND {
 		return
 	}
+	out.Shares = true
 	for _, s := range samples {
 		if s.TimeStamp < r.since || s.Pid == 0 {
 			continue

@@ -2,6 +2,7 @@ package nvml_test
 
 import (
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -34,8 +35,13 @@ func library(lacks ...string) *mock.Interface {
 			return gonvml.Utilization{Gpu: 80}, gonvml.SUCCESS
 		},
 		GetComputeRunningProcessesFunc: func() ([]gonvml.ProcessInfo, gonvml.Return) {
-			return []gonvml.ProcessInfo{{Pid: 10}, {Pid: 11}}, gonvml.SUCCESS
+			return []gonvml.ProcessInfo{{Pid: 10, UsedGpuMemory: 5}, {Pid: 11, UsedGpuMemory: math.MaxUint64}}, gonvml.SUCCESS
 		},
+		GetMPSComputeRunningProcessesFunc: func() ([]gonvml.ProcessInfo, gonvml.Return) {
+			return []gonvml.ProcessInfo{{Pid: 12}}, gonvml.SUCCESS
+		},
+		GetTemperatureFunc: func(gonvml.TemperatureSensors) (uint32, gonvml.Return) { return 41, gonvml.SUCCESS },
+		GetMigModeFunc:     func() (int, int, gonvml.Return) { return 0, 0, gonvml.ERROR_NOT_SUPPORTED },
 		GetGraphicsRunningProcessesFunc: func() ([]gonvml.ProcessInfo, gonvml.Return) {
 			return []gonvml.ProcessInfo{{Pid: 11}, {Pid: 12}}, gonvml.SUCCESS
 		},
@@ -48,8 +54,6 @@ func library(lacks ...string) *mock.Interface {
 	}
 	return &mock.Interface{
 		InitFunc:                      func() gonvml.Return { return gonvml.SUCCESS },
-		ShutdownFunc:                  func() gonvml.Return { return gonvml.SUCCESS },
-		ErrorStringFunc:               func(gonvml.Return) string { return "no" },
 		DeviceGetCountFunc:            func() (int, gonvml.Return) { return 1, gonvml.SUCCESS },
 		DeviceGetHandleByIndexFunc:    func(int) (gonvml.Device, gonvml.Return) { return card, gonvml.SUCCESS },
 		DeviceGetHandleByPciBusIdFunc: func(string) (gonvml.Device, gonvml.Return) { return card, gonvml.SUCCESS },
@@ -74,16 +78,16 @@ func TestADeviceIsReportedWithItsProcesses(t *testing.T) {
 				t.Fatalf("got %+v", r)
 			}
 			d := r.Devices[0]
-			if d.PCI != "0000:0a:00.0" || d.UUID != "GPU-1" || d.BusyPercent != 80 || d.MemoryUsed != 7 || !d.Listed || !d.Shares || len(d.Processes) != 3 {
+			if d.PCI != "0000:0a:00.0" || d.UUID != "GPU-1" || d.BusyPercent != 80 || d.MemoryUsed != 7 || d.Temperature != 41 || !d.Listed || !d.Shares || len(d.Processes) != 3 {
 				t.Fatalf("got %+v", d)
 			}
-			if p := d.Processes[0]; p.PID != 10 || !p.Compute || p.Graphics || p.BusyPercent != 70 {
+			if p := d.Processes[0]; p.PID != 10 || !p.Compute || p.Graphics || p.BusyPercent != 70 || p.Memory != 5 {
 				t.Errorf("10 is %+v", p)
 			}
-			if p := d.Processes[1]; p.PID != 11 || !p.Compute || !p.Graphics || p.BusyPercent != -1 {
+			if p := d.Processes[1]; p.PID != 11 || !p.Compute || !p.Graphics || p.BusyPercent != -1 || p.Memory != 0 {
 				t.Errorf("11 is %+v", p)
 			}
-			if p := d.Processes[2]; p.PID != 12 || p.Compute || !p.Graphics || p.BusyPercent != -1 {
+			if p := d.Processes[2]; p.PID != 12 || !p.Compute || !p.Graphics || p.BusyPercent != -1 {
 				t.Errorf("12 is %+v: a sample from before the window counted", p)
 			}
 		})
@@ -93,9 +97,11 @@ func TestADeviceIsReportedWithItsProcesses(t *testing.T) {
 func TestNothingIsCalledThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	old := library("nvmlDeviceGetProcessUtilization", "nvmlDeviceGetGraphicsRunningProcesses",
-		"nvmlDeviceGetGraphicsRunningProcesses_v2", "nvmlDeviceGetGraphicsRunningProcesses_v3", "nvmlDeviceGetUUID")
+		"nvmlDeviceGetGraphicsRunningProcesses_v2", "nvmlDeviceGetGraphicsRunningProcesses_v3", "nvmlDeviceGetUUID",
+		"nvmlDeviceGetMPSComputeRunningProcesses", "nvmlDeviceGetMPSComputeRunningProcesses_v2", "nvmlDeviceGetMPSComputeRunningProcesses_v3",
+		"nvmlDeviceGetTemperature", "nvmlDeviceGetTemperatureV", "nvmlDeviceGetMigMode", "nvmlDeviceGetUtilizationRates")
 	d := nvml.Read(old, time.Second, nil).Devices[0]
-	if d.Listed || d.Shares || d.UUID != "" || len(d.Processes) != 2 {
+	if d.Listed || d.Shares || d.UUID != "" || d.Temperature != 0 || d.BusyPercent != -1 || d.Problem == "" || len(d.Processes) != 2 {
 		t.Errorf("got %+v", d)
 	}
 	if r := nvml.Read(library("nvmlDeviceGetCount_v2"), time.Second, nil); r.Problem == "" {

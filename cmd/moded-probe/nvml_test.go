@@ -1,0 +1,274 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/modectl/moded/internal/probe"
+	"github.com/modectl/moded/pkg/facts"
+	"github.com/modectl/moded/pkg/fsm"
+	standin "github.com/modectl/moded/test/nvml"
+)
+
+// daemon is a real moded-probe on a socket of its own.
+type daemon struct {
+	client *probe.Client
+	pid    int
+	gone   chan error
+}
+
+// start starts one that finds NVIDIA's library in dir, and sees to it that it
+// lives until the test ends, and ends then when it is told to, without children.
+func start(t *testing.T, dir string, args ...string) *daemon {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "s")
+	cmd := exec.Command(binary(t), append([]string{"--listen", socket, "--idle=10m"}, args...)...)
+	cmd.Env = []string{"LD_LIBRARY_PATH=" + dir}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	d := &daemon{client: probe.NewClient(socket, "test"), pid: cmd.Process.Pid, gone: make(chan error, 1)}
+	go func() { d.gone <- cmd.Wait() }()
+	t.Cleanup(func() {
+		select {
+		case err := <-d.gone:
+			t.Fatalf("the daemon exited: %v", err)
+		default:
+		}
+		d.childless(t)
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := <-d.gone; err != nil {
+			t.Errorf("the daemon ended with %v", err)
+		}
+	})
+	d.until(t, "it listens", func() bool {
+		_, err := d.client.Ask(t.Context(), probe.Question{})
+		return err == nil
+	})
+	return d
+}
+
+// until asks again and again, for a minute at most.
+func (d *daemon) until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for tick := time.NewTicker(5 * time.Millisecond); !done(); {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			t.Fatalf("never: %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+// childless waits until the daemon has no child, dead ones included.
+func (d *daemon) childless(t *testing.T) {
+	t.Helper()
+	d.until(t, "all its children are gone", func() bool {
+		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", d.pid))
+		var all []byte
+		for _, path := range tasks {
+			list, _ := os.ReadFile(path)
+			all = append(all, list...)
+		}
+		return len(tasks) > 0 && len(bytes.TrimSpace(all)) == 0
+	})
+}
+
+func (d *daemon) ask(t *testing.T, q probe.Question) probe.Answer {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	a, err := d.client.Ask(ctx, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// look asks until the walk through all processes was in time, which on a busy
+// machine it may not be, and tells how long the answer took.
+func (d *daemon) look(t *testing.T) (gpus *facts.GPUs, took time.Duration) {
+	t.Helper()
+	d.until(t, "the walk is in time", func() bool {
+		began := time.Now()
+		gpus, took = d.ask(t, everyGPU).GPUs, time.Since(began)
+		return gpus != nil && !strings.HasPrefix(gpus.Unknown, "it took longer than")
+	})
+	return gpus, took
+}
+
+// both are two GPUs with nobody on them.
+const both = `driver 580.95.05
+gpu gpu0 pci=00000000:0A:00.0 uuid=GPU-0 total=24000 used=500 busy=4 temperature=41 name=NVIDIA GeForce RTX 4090
+gpu gpu1 pci=00000000:0B:00.0 uuid=GPU-1 total=80000 used=900 busy=0 temperature=33 name=NVIDIA A100
+`
+
+// These run on a machine without NVIDIA's driver, on which the library is all
+// that knows of a GPU: what it cannot say, nobody can.
+func TestTheDaemonOutlivesEveryLibrary(t *testing.T) {
+	t.Parallel()
+	me := fmt.Sprintf("process gpu0 pid=%d kind=compute memory=1000 sm=3\nprocess gpu1 pid=%d kind=graphics\n", os.Getpid(), os.Getppid())
+	for name, c := range map[string]struct {
+		conf    string
+		lacks   []string
+		garbage string
+		outcome fsm.Outcome
+		says    string
+	}{
+		"nobody on either GPU":                {conf: both, outcome: fsm.Pass, says: "no GPU is in use"},
+		"holders on both":                     {conf: both + me, outcome: fsm.Deny, says: "computes on a GPU"},
+		"an older driver":                     {conf: both, lacks: standin.Older, outcome: fsm.Pass, says: "no GPU is in use"},
+		"an older driver with holders":        {conf: both + me, lacks: standin.Older, outcome: fsm.Deny, says: "computes on a GPU"},
+		"a driver without one of the lists":   {conf: both, lacks: symbols("nvmlDeviceGetGraphicsRunningProcesses"), outcome: fsm.Unknown, says: "does not list the processes"},
+		"a list that may not be read":         {conf: both + "NO_PERMISSION nvmlDeviceGetComputeRunningProcesses gpu1\n", outcome: fsm.Unknown, says: "does not list the processes"},
+		"a MIG device":                        {conf: both + "mig gpu1 gi=1 ci=0 uuid=MIG-a\n", outcome: fsm.Pass, says: "no GPU is in use"},
+		"a MIG device that cannot be opened":  {conf: both + "mig gpu1 gi=1 ci=0 uuid=MIG-a\nNO_PERMISSION nvmlDeviceGetMigDeviceHandleByIndex\n", outcome: fsm.Unknown, says: "does not list the processes"},
+		"a lost GPU":                          {conf: both + "lost gpu1\n", outcome: fsm.Unknown, says: "cannot open device 1: the GPU has fallen off the bus"},
+		"a GPU lost between two calls":        {conf: both + "GPU_IS_LOST nvmlDeviceGetGraphicsRunningProcesses gpu1\n", outcome: fsm.Unknown, says: "0000:0b:00.0: the GPU has fallen off the bus"},
+		"a GPU without an address":            {conf: both + "UNKNOWN nvmlDeviceGetPciInfo gpu1\n", outcome: fsm.Unknown, says: "cannot tell the address of device 1: NVML's error 999"},
+		"GPUs that cannot be counted":         {conf: both + "UNKNOWN nvmlDeviceGetCount\n", outcome: fsm.Unknown, says: "cannot count devices"},
+		"an update without a reboot":          {conf: both + "init LIB_RM_VERSION_MISMATCH\n", outcome: fsm.Unknown, says: "reboot after the update"},
+		"a driver that may not be asked":      {conf: both + "init NO_PERMISSION\n", outcome: fsm.Unknown, says: "no permission"},
+		"a library of before the first lists": {conf: both, lacks: []string{"nvmlDeviceGetCount_v2"}, outcome: fsm.Unknown, says: "too old"},
+		"a library of something else":         {conf: both, lacks: []string{"nvmlInit", "nvmlInit_v2"}, outcome: fsm.Unknown, says: "lacks a function"},
+		"a library that is no library":        {garbage: strings.Repeat("garbage ", 1000), outcome: fsm.Unknown, says: "cannot load libnvidia-ml.so.1"},
+		"a library that is empty":             {garbage: " ", outcome: fsm.Unknown, says: "cannot load libnvidia-ml.so.1"},
+		"a library that crashes at first":     {conf: both + "crash nvmlInit\n", outcome: fsm.Unknown, says: "SIGABRT"},
+		"a library that crashes in a call":    {conf: both + "crash nvmlDeviceGetName gpu1\n", outcome: fsm.Unknown, says: "SIGABRT"},
+		"a library that hangs at its end":     {conf: both + "hang nvmlShutdown\n", outcome: fsm.Pass, says: "no GPU is in use"},
+		"a library without a driver":          {conf: both + "init DRIVER_NOT_LOADED\n", outcome: fsm.Pass, says: "no GPU is in use"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := library(t, c.conf, c.lacks...)
+			if c.garbage != "" {
+				if err := os.WriteFile(filepath.Join(dir, standin.Name), []byte(c.garbage), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			d := start(t, dir)
+			for range 2 {
+				gpus, took := d.look(t)
+				if took > 5*time.Second {
+					t.Errorf("it took %v", took)
+				}
+				if v := judge(t, gpus); v.Outcome != c.outcome || !strings.Contains(v.Summary, c.says) {
+					t.Errorf("%s %s: %s; want %s, %q", v.Outcome, v.Code, v.Summary, c.outcome, c.says)
+				}
+			}
+		})
+	}
+}
+
+// symbols are all versions of a function.
+func symbols(name string) []string { return []string{name, name + "_v2", name + "_v3"} }
+
+func TestTwoGPUsAreSeenWithTheirHolders(t *testing.T) {
+	t.Parallel()
+	me, parent := os.Getpid(), os.Getppid()
+	conf := both + fmt.Sprintf("process gpu0 pid=%d kind=both memory=1000 sm=3\nprocess gpu0 pid=%d kind=graphics\nprocess gpu1 pid=%d kind=compute memory=7\n", me, parent, me)
+	gpus, _ := start(t, library(t, conf)).look(t)
+	if !gpus.Known() || len(gpus.List) != 2 {
+		t.Fatalf("got %+v", gpus)
+	}
+	g := gpus.List[0]
+	if g.PCI != "0000:0a:00.0" || g.UUID != "GPU-0" || g.Model != "NVIDIA GeForce RTX 4090" || g.BusyPercent != 4 ||
+		g.MemoryTotal != 24000 || g.MemoryUsed != 500 || g.Temperature != 41 || g.Unmeasured != "" || len(g.Holders) != 2 {
+		t.Fatalf("got %+v", g)
+	}
+	mine, its := g.Holders[0], g.Holders[1]
+	if int(mine.PID) != me || !mine.Compute || !mine.Graphics || mine.Memory != 1000 || mine.BusyPercent != 3 || mine.Comm == "" || int(mine.UID) != os.Getuid() {
+		t.Errorf("I am %+v", mine)
+	}
+	if int(its.PID) != parent || its.Compute || !its.Graphics || its.Memory != 0 || its.BusyPercent != 0 {
+		t.Errorf("my parent is %+v", its)
+	}
+	if o := gpus.List[1].Holders; len(o) != 1 || o[0].Memory != 7 || !o[0].Compute || o[0].Graphics {
+		t.Errorf("the other has %+v", o)
+	}
+}
+
+func TestALibraryThatHangsCostsItsOwnPartOnly(t *testing.T) {
+	t.Parallel()
+	const call = "nvmlDeviceGetUtilizationRates"
+	dir := library(t, both+"hang "+call+" gpu0\n")
+	log := filepath.Join(dir, "nvml.log")
+	if err := os.WriteFile(log, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const deadline = 3 * time.Second
+	d := start(t, dir, "--nvml-deadline="+deadline.String())
+	q := everyGPU
+	q.Load, q.Memory = true, true
+	hanging := make(chan probe.Answer, 1)
+	began := time.Now()
+	go func() { hanging <- d.ask(t, q) }()
+	d.until(t, "the library hangs", func() bool {
+		text, _ := os.ReadFile(log)
+		return strings.Contains(string(text), call+" gpu0")
+	})
+
+	second := d.ask(t, q)
+	checkUnknown(t, second, "an earlier call has not come back")
+	if a := d.ask(t, probe.Question{Load: true}); !a.Load.Known() {
+		t.Errorf("it cannot tell the load meanwhile: %s", a.Load.Unknown)
+	}
+	if took := time.Since(began); took > deadline {
+		t.Errorf("others waited for it: %v", took)
+	}
+
+	checkUnknown(t, <-hanging, "no answer within 3s")
+	if took := time.Since(began); took < deadline || took > deadline+2*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	d.childless(t)
+	if err := standin.Configure(dir, both); err != nil {
+		t.Fatal(err)
+	}
+	gpus, _ := d.look(t)
+	if v := judge(t, gpus); v.Outcome != fsm.Pass {
+		t.Errorf("when it works again: %+v", v)
+	}
+}
+
+// checkUnknown checks that the GPUs are unknown and all else is not.
+func checkUnknown(t *testing.T, a probe.Answer, why string) {
+	t.Helper()
+	if !a.Load.Known() || !a.Memory.Known() {
+		t.Errorf("it took other parts with it: %+v", a)
+	}
+	if v := judge(t, a.GPUs); v.Outcome != fsm.Unknown || !strings.Contains(v.Summary, why) {
+		t.Errorf("%s: %s; want %q", v.Outcome, v.Summary, why)
+	}
+}
+
+func TestAMachineWithoutTheLibraryHasNothingToHide(t *testing.T) {
+	t.Parallel()
+	gpus, _ := start(t, t.TempDir()).look(t)
+	if v := judge(t, gpus); v.Outcome != fsm.Pass || len(gpus.List) != 0 {
+		t.Errorf("got %+v of %+v", v, gpus)
+	}
+	// Where the driver is, its library is missed.
+	gpus = workstation(t, t.TempDir()).Look(t.Context(), everyGPU).GPUs
+	if v := judge(t, gpus, "ai.service"); v.Outcome != fsm.Unknown || !strings.Contains(v.Summary, "libnvidia-ml.so.1 not found") {
+		t.Errorf("got %+v", v)
+	}
+	if !gpus.Known() {
+		t.Errorf("who holds a GPU is known all the same: %s", gpus.Unknown)
+	}
+	if v := judge(t, gpus); v.Outcome != fsm.Deny {
+		t.Errorf("descriptors say who computes: %+v", v)
+	}
+}
