@@ -26,7 +26,7 @@ func dawKind() Kind {
 	return Kind{
 		Name:    "daw",
 		Summary: "passes while no DAW runs, or what runs is provably inactive",
-		Details: "A DAW whose audio device is closed (it has no running node in its user's PipeWire or jackd) is inactive. One whose device is open may be recording and is in the way, unless it is the only REAPER of its user and its web interface says that it is stopped or paused with no track armed; the web interface is believed only when that user's own process listens there. It never speaks for another DAW. A DAW whose user has no PipeWire and no jackd may use the sound card itself, which cannot be seen. That a project has unsaved changes no DAW tells.",
+		Details: "A DAW whose audio device is closed (it has no running node in its user's PipeWire or jackd) is inactive. One whose device is open may be recording and is in the way, unless it is the only REAPER of its user and its web interface says that it is stopped or paused with no track armed; the web interface is believed only when that user's own process listens there. It never speaks for another DAW. A DAW whose user has no PipeWire and no jackd may use the sound card itself, which cannot be seen; one that does so beside a running PipeWire has no node there and looks closed: let DAWs use JACK or PipeWire. That a project has unsaved changes no DAW tells.",
 		Params: []Param{
 			{"programs", Names, `["` + strings.Join(dawPrograms, `", "`) + `"]`, "what DAWs are called as processes; instead of, not besides, the default"},
 			{"reaper-web", Address, "", "where REAPER's web interface listens (Preferences, Control/OSC/web), without a password"},

@@ -1,0 +1,73 @@
+package reference_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/modectl/moded/internal/config"
+	"github.com/modectl/moded/internal/reference"
+	"github.com/modectl/moded/pkg/guards"
+)
+
+var update = flag.Bool("update", false, "write the pages")
+
+func TestGuardsPageIsNotStale(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join("..", "..", "docs", "reference", "guards.md")
+	if *update {
+		if err := os.WriteFile(path, []byte(reference.Guards()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	have, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(have), reference.Guards()); diff != "" {
+		t.Errorf("say make generate (-page +table):\n%s", diff)
+	}
+}
+
+func TestEveryKindTellsAnAdminWhatThereIs(t *testing.T) {
+	t.Parallel()
+	for _, k := range guards.Builtin() {
+		if !strings.HasPrefix(k.Summary, "passes ") || strings.HasSuffix(k.Summary, ".") {
+			t.Errorf("%s: the summary must begin with passes and have no full stop: %q", k.Name, k.Summary)
+		}
+		for _, p := range k.Params {
+			if p.Doc == "" || p.Type == "" {
+				t.Errorf("%s: parameter %s is not described", k.Name, p.Name)
+			}
+		}
+		for _, c := range k.Codes {
+			passes := c.Outcome == "pass"
+			if c.Meaning == "" || passes != (c.Remedy == "") {
+				t.Errorf("%s: code %s needs a meaning, and a remedy unless it passes", k.Name, c.Name)
+			}
+		}
+	}
+}
+
+func TestEveryExampleIsGoodConfiguration(t *testing.T) {
+	t.Parallel()
+	for _, k := range guards.Builtin() {
+		c, err := config.Compile([]config.Source{config.Default(), {Name: k.Name, Text: k.Example}})
+		if err != nil {
+			t.Errorf("%s: %v", k.Name, err)
+			continue
+		}
+		found := false
+		for _, g := range c.Catalog.AllGuards() {
+			found = found || g.Kind == k.Name && strings.Contains(k.Example, "[guards."+g.Name+"]")
+		}
+		if !found || len(c.Warnings) > 0 {
+			t.Errorf("%s: the example makes no guard of the kind, or warns: %v", k.Name, c.Warnings)
+		}
+	}
+}
