@@ -2,9 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os/exec"
 
 	"github.com/spf13/cobra"
 
@@ -31,67 +28,16 @@ func (a *app) holds(ctx context.Context) error {
 	if a.json {
 		return a.printJSON(holds)
 	}
-	for _, h := range holds {
-		a.ui.text(pad(h.Scope, len(manager1.HoldAutomatic))+"  ", plain,
-			fmt.Sprintf("%s of %s, since %s: %s", h.Who, h.User, a.when(h.Since), h.Why))
-	}
-	return nil
-}
-
-func (a *app) holdCommand() *cobra.Command {
-	var why string
-	var all bool
-	cmd := &cobra.Command{
-		Use: "hold [--] COMMAND [ARGUMENT...]", Short: "Keep the mode from changing while a command runs",
-		Long: `Runs a command and keeps the mode from changing by itself until it ends; with
---all, from changing at all. The exit code is the command's.`,
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			scope := manager1.HoldAutomatic
-			if all {
-				scope = manager1.HoldAll
-			}
-			return a.hold(cmd.Context(), scope, why, args)
-		},
-	}
-	cmd.Flags().SetInterspersed(false)
-	cmd.Flags().StringVar(&why, "why", "", "what for; else the command's name")
-	cmd.Flags().BoolVar(&all, "all", false, "also against what people ask for")
-	return cmd
-}
-
-func (a *app) hold(ctx context.Context, scope, why string, args []string) error {
-	if why == "" {
-		why = "runs " + manager1.Clean(args[0], manager1.MaxText-len("runs "))
-	}
-	var cookie uint32
-	err := a.authorised(ctx, func(c *manager1.Client) (err error) {
-		cookie, err = c.Hold(ctx, scope, "modectl", why)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	// Should modectl be killed, the daemon lets go when the connection ends.
-	defer func() { _ = a.conn.Release(context.WithoutCancel(ctx), cookie) }()
-	return a.runChild(ctx, args)
-}
-
-// runChild runs a command on our terminal. It gets the terminal's signals by
-// itself.
-func (a *app) runChild(ctx context.Context, args []string) error {
-	child := exec.CommandContext(context.WithoutCancel(ctx), args[0], args[1:]...)
-	child.Stdin, child.Stdout, child.Stderr = a.Stdin, a.Stdout, a.Stderr
-	err := child.Run()
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit) && exit.Exited():
-		return silent(exit.ExitCode())
-	case errors.As(err, &exit):
-		return exitf(exitFailed, "%s was killed", args[0])
-	case err != nil:
-		return fmt.Errorf("cannot run %s: %w", args[0], err)
-	default:
+	if len(holds) == 0 {
+		a.ui.printf("nobody holds the mode")
 		return nil
 	}
+	who := longest(holds, func(h manager1.HoldInfo) string { return h.Who })
+	user := longest(holds, func(h manager1.HoldInfo) string { return h.User })
+	since := longest(holds, func(h manager1.HoldInfo) string { return a.when(h.Since) })
+	for _, h := range holds {
+		head := pad(h.Scope, len(manager1.HoldAutomatic)) + "  " + pad(h.User, user) + "  " + pad(a.when(h.Since), since) + "  " + pad(h.Who, who) + "  "
+		a.ui.text(head, plain, h.Why)
+	}
+	return nil
 }
