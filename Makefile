@@ -106,6 +106,7 @@ install: ## into DESTDIR, under PREFIX
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces dbus/org.modectl.*.xml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/polkit-1/actions dbus/org.modectl.policy
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples examples/*.toml examples/gate.conf
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/kubernetes examples/kubernetes/moded-rbac.yaml
 
 clean: ## what was built
 	rm -rf build

@@ -28,6 +28,9 @@ func NewClient(path, version string) Client {
 
 // Ready returns nil when the service at url answers 200, else why it does not.
 func (c Client) Ready(ctx context.Context, url string) error {
+	if url == "" {
+		return errors.New("there is no URL to ask")
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, Patience, errors.New("moded-workload did not answer in time"))
 	defer cancel()
 	answer, err := c.helper.Ask(ctx, Question{Ready: url})

@@ -1,29 +1,79 @@
 // Package serve is moded-workload: it answers package workload's questions on a
 // socket until nobody has asked for a while.
+//
+// All that is asked is on this machine's loopback. What answers there may be
+// anything: each answer is bounded, each part has the same deadline, and what
+// is not understood is unknown.
 package serve
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/modectl/moded/internal/helper"
 	"github.com/modectl/moded/internal/workload"
+	"github.com/modectl/moded/pkg/facts"
 )
 
 // Server is moded-workload's side of package helper.
 type Server = helper.Server[workload.Question, workload.Answer]
 
-// New returns a server that asks services with ready, Ready but in tests, and
-// goes when nobody has asked for idle.
-func New(version string, idle time.Duration, ready func(ctx context.Context, url string) error) *Server {
+// Sources are who is asked: Ready, VLLM, Web and cluster.Nodes.Pods but in
+// tests. Each ends with its context and says itself what it could not see.
+type Sources struct {
+	Ready func(ctx context.Context, url string) error
+	VLLM  func(ctx context.Context, servers []workload.Server) facts.VLLM
+	Web   func(ctx context.Context, urls []string) facts.Web
+	Pods  func(ctx context.Context, node string) facts.Pods
+}
+
+// New returns a server that asks the sources and goes when nobody has asked for
+// idle.
+func New(version string, idle time.Duration, ask Sources) *Server {
 	return &Server{
 		Protocol: workload.Protocol, Version: version, Idle: idle, Slots: 8,
 		Patience: Deadline + time.Second, // to say that there was no answer
-		Answer: func(ctx context.Context, q workload.Question) workload.Answer {
-			if err := ready(ctx, q.Ready); err != nil {
-				return workload.Answer{Detail: err.Error()}
-			}
-			return workload.Answer{Ready: true}
-		},
+		Answer:   ask.answer,
 	}
+}
+
+// answer asks for all parts side by side.
+func (ask Sources) answer(ctx context.Context, q workload.Question) (a workload.Answer) {
+	ctx, cancel := context.WithTimeoutCause(ctx, Deadline, fmt.Errorf("no answer after %s", Deadline))
+	defer cancel()
+	var parts sync.WaitGroup
+	unknown := func(why string) facts.Part { return facts.Part{Unknown: why, At: time.Now()} }
+	if q.Ready != "" {
+		beside(&parts, func() { a.Detail = why(ask.Ready(ctx, q.Ready)); a.Ready = a.Detail == "" },
+			func(why string) { a.Detail = why })
+	}
+	if len(q.VLLM) > 0 {
+		beside(&parts, func() { a.VLLM = new(ask.VLLM(ctx, q.VLLM)) },
+			func(why string) { a.VLLM = &facts.VLLM{Part: unknown(why)} })
+	}
+	if len(q.Web) > 0 {
+		beside(&parts, func() { a.Web = new(ask.Web(ctx, q.Web)) },
+			func(why string) { a.Web = &facts.Web{Part: unknown(why)} })
+	}
+	if q.Node != "" {
+		beside(&parts, func() { a.Pods = new(ask.Pods(ctx, q.Node)) },
+			func(why string) { a.Pods = &facts.Pods{Part: unknown(why)} })
+	}
+	parts.Wait()
+	return a
+}
+
+// beside runs do beside the others of the group. A panic costs its part only:
+// failed is told, and the others go on.
+func beside(group *sync.WaitGroup, do func(), failed func(why string)) {
+	group.Go(func() {
+		defer func() {
+			if p := recover(); p != nil {
+				failed(fmt.Sprintf("internal error: %v", p))
+			}
+		}()
+		do()
+	})
 }

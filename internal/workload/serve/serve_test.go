@@ -30,7 +30,9 @@ func start(t *testing.T, s *serve.Server) (path string, ended <-chan error) {
 	return path, ch
 }
 
-func real() *serve.Server { return serve.New("1", time.Minute, serve.Ready) }
+func real() *serve.Server {
+	return serve.New("1", time.Minute, serve.Sources{Ready: serve.Ready, VLLM: serve.VLLM, Web: serve.Web})
+}
 
 // service is a web server on loopback that is up from the second question on.
 func service(t *testing.T) *httptest.Server {
@@ -84,7 +86,7 @@ func TestOnlyLoopbackIsAsked(t *testing.T) {
 		"file:///etc/passwd":                   "not a plain http",
 		"http://user:secret@127.0.0.1/":        "not a plain http",
 		"http://127.0.0.1:x/":                  "cannot read the URL",
-		"":                                     "not a plain http",
+		"":                                     "no URL",
 		web.URL + "/elsewhere":                 "it answers 302",
 		web.URL + "/nothing":                   "it answers 404",
 		web.URL + "/" + long(10<<10):           "it answers 404",
@@ -146,7 +148,7 @@ func TestAClientDoesNotWaitForEver(t *testing.T) {
 	t.Parallel()
 	hangs := make(chan struct{})
 	defer close(hangs)
-	path, _ := start(t, serve.New("1", time.Minute, func(context.Context, string) error { <-hangs; return nil }))
+	path, _ := start(t, serve.New("1", time.Minute, serve.Sources{Ready: func(context.Context, string) error { <-hangs; return nil }}))
 	gone := errors.New("the step was cancelled")
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, gone)
 	defer cancel()
