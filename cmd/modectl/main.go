@@ -27,7 +27,22 @@ func environment() cli.Env {
 	return cli.Env{
 		Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		InTTY: term.IsTerminal(int(os.Stdin.Fd())), OutTTY: term.IsTerminal(out), Width: width,
+		Size: size, Resized: resized,
 		Getenv: os.Getenv, Now: time.Now, Root: os.Geteuid() == 0,
 		Prompt: cli.TTYAgent, Remote: cli.SSH,
 	}
+}
+
+// size is the terminal's now.
+func size() (columns, rows int) {
+	columns, rows, _ = term.GetSize(int(os.Stdout.Fd()))
+	return columns, rows
+}
+
+// resized receives when the terminal's size has changed, until ctx ends.
+func resized(ctx context.Context) <-chan os.Signal {
+	changed := make(chan os.Signal, 1)
+	signal.Notify(changed, syscall.SIGWINCH)
+	context.AfterFunc(ctx, func() { signal.Stop(changed) })
+	return changed
 }

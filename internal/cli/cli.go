@@ -10,6 +10,7 @@ package cli
 import (
 	"context"
 	"io"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -29,7 +30,12 @@ type Env struct {
 	// of the latter, 0 when it is none.
 	InTTY, OutTTY bool
 	Width         int
-	Getenv        func(string) string
+	// Size gives the terminal's columns and rows as they are now; 0 rows is not
+	// known. Nil when Width is all there is to know. Resized returns a channel
+	// that receives when they change, until ctx ends; nil when nobody tells.
+	Size    func() (columns, rows int)
+	Resized func(ctx context.Context) <-chan os.Signal
+	Getenv  func(string) string
 	// Now gives the time, and the zone in which times are shown.
 	Now func() time.Time
 	// Root is true for uid 0, whom polkit never asks.

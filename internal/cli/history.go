@@ -107,7 +107,7 @@ func (a *app) show(ctx context.Context, id uint32) error {
 		return err
 	}
 	if a.json {
-		return a.printJSON(fullRecord{r, facts(r.Facts)})
+		return a.printJSON(fullRecord{r, factsJSON(r.Facts)})
 	}
 	a.printRecord(r)
 	return nil

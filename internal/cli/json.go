@@ -66,7 +66,7 @@ type fullResources struct {
 	Facts json.RawMessage `json:"facts,omitempty"`
 }
 
-func facts(text string) json.RawMessage {
+func factsJSON(text string) json.RawMessage {
 	if text == "" || !json.Valid([]byte(text)) {
 		return nil
 	}

@@ -13,7 +13,7 @@ import (
 // end shows how a transition ended and turns it into an exit code.
 func (a *app) end(r manager1.Record, o switchOptions) error {
 	if a.json {
-		if err := a.printJSON(fullRecord{r, facts(r.Facts)}); err != nil {
+		if err := a.printJSON(fullRecord{r, factsJSON(r.Facts)}); err != nil {
 			return err
 		}
 		return silent(outcomeCode(r.Outcome))

@@ -79,7 +79,8 @@ func (a *app) printPlan(mode string, p manager1.Plan, flags uint32) {
 	a.printSteps(p.Steps)
 }
 
-// printVerdicts lists verdicts, those that block in full.
+// printVerdicts lists verdicts, a line each: outcome, guard, what was measured
+// against which limit and who; under one that does not pass, what to do.
 func (a *app) printVerdicts(verdicts []manager1.Verdict, flags uint32) {
 	if len(verdicts) == 0 {
 		return
@@ -93,13 +94,36 @@ func (a *app) printVerdicts(verdicts []manager1.Verdict, flags uint32) {
 
 func (a *app) printVerdict(v manager1.Verdict, width int, flags uint32) {
 	line := verdictBody(v)
+	if v.Outcome != manager1.Pass && len(v.Culprits) > 0 {
+		line += ": " + firstCulprits(v.Culprits)
+	}
 	if !v.Blocks(flags) && v.Blocks(0) {
 		line += " [overridden]"
 	}
-	a.ui.text("  "+a.outcome(v.Outcome)+"  "+pad(v.Guard, width)+"  ", plain, line)
-	if v.Outcome != manager1.Pass {
-		a.printWhy("           ", v)
+	head := "  " + a.outcome(v.Outcome) + "  "
+	indent := strings.Repeat(" ", visible(head))
+	head += pad(v.Guard, width) + "  "
+	if a.ui.width > 0 && a.ui.width-visible(head) < readable {
+		a.ui.printf("%s", strings.TrimRight(head, " "))
+		head = indent
 	}
+	a.ui.text(head, plain, line)
+	if v.Outcome != manager1.Pass && v.Remedy != "" {
+		a.ui.text(indent+"to do: ", plain, v.Remedy)
+	}
+}
+
+// readable is how narrow a column may be that somebody shall read.
+const readable = 30
+
+// firstCulprits names the first few.
+func firstCulprits(list []manager1.Culprit) string {
+	const few = 3
+	text := culprits(list[:min(len(list), few)])
+	if more := len(list) - few; more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return text
 }
 
 // printWhy shows who causes a verdict and what to do about it.

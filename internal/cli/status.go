@@ -15,10 +15,11 @@ func (a *app) statusCommand() *cobra.Command {
 		Use: "status", Short: "Show the mode, what runs, and what was decided last", Args: cobra.NoArgs,
 		Long: `Shows the mode of the machine, the open transition, the last one, the last
 verdicts and what is degraded. Asks the daemon once and the machine not at all,
-unless --resources is given.`,
+unless --resources is given. To record what guards judge, for modectl guards
+MODE --facts FILE: modectl status --resources --json > facts.json`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context(), resources) },
 	}
-	cmd.Flags().BoolVar(&resources, "resources", false, "also look at the machine: load, memory, GPUs, sessions, audio, units")
+	cmd.Flags().BoolVar(&resources, "resources", false, "also look at the machine: load, memory, GPUs, sessions, audio, jobs, holds, vLLM, pods, units")
 	return a.jsonFlag(cmd)
 }
 
@@ -43,7 +44,7 @@ func (a *app) status(ctx context.Context, resources bool) error {
 		if err != nil {
 			return err
 		}
-		full.Resources = &fullResources{r, facts(r.Facts)}
+		full.Resources = &fullResources{r, factsJSON(r.Facts)}
 	}
 	if a.json {
 		return a.printJSON(full)
@@ -162,7 +163,7 @@ func lost(r manager1.Record) string {
 	return strings.Join(r.Lost, ", ") + " were closed and cannot be restored"
 }
 
-// outcome is a verdict's outcome in a column and its colour.
+// outcome is a verdict's outcome in a column, with its sign and in its colour.
 func (a *app) outcome(outcome string) string {
 	s := yellow
 	switch outcome {
@@ -171,5 +172,9 @@ func (a *app) outcome(outcome string) string {
 	case manager1.Deny:
 		s = red
 	}
-	return a.ui.paint(s, pad(outcome, len(manager1.Unknown)))
+	sign, known := a.ui.signs[outcome]
+	if !known {
+		sign = "?"
+	}
+	return a.ui.paint(s, sign+" "+pad(outcome, len(manager1.Unknown)))
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/modectl/moded/dbus/manager1"
 )
 
 // ui prints for people. Its palette is these few lines rather than a library:
@@ -17,7 +19,8 @@ type ui struct {
 	live  bool // lines may be drawn over
 	width int  // 0: do not wrap
 	arrow string
-	drawn string // the line on the screen that erase removes
+	signs map[string]string // of outcomes
+	drawn string            // the line on the screen that erase removes
 }
 
 // style is an SGR sequence's parameters.
@@ -34,13 +37,15 @@ const (
 
 func newUI(env Env) *ui {
 	terminal := env.OutTTY && env.Getenv("TERM") != "dumb"
-	u := &ui{out: env.Stdout, err: env.Stderr, live: terminal, arrow: "→"}
+	u := &ui{out: env.Stdout, err: env.Stderr, live: terminal, arrow: "→",
+		signs: map[string]string{manager1.Pass: "✓", manager1.Warn: "!", manager1.Deny: "✗"}}
 	u.color = terminal && env.Getenv("NO_COLOR") == ""
 	if env.OutTTY {
 		u.width = max(env.Width, 20)
 	}
 	if !utf8Locale(env.Getenv) {
 		u.arrow = "->"
+		u.signs = map[string]string{manager1.Pass: "+", manager1.Warn: "!", manager1.Deny: "x"}
 	}
 	return u
 }

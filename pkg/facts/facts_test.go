@@ -47,6 +47,9 @@ func TestARecordOfAMachineFullOfProcessesStillFits(t *testing.T) {
 	if back.Memory.Total != 7 || len(back.Process.List) == 0 {
 		t.Error("what matters was cut as well")
 	}
+	if back.Process.Known() || !back.Memory.Known() || !f.Process.Known() {
+		t.Errorf("what was cut reads %q, what was not %q", back.Process.Unknown, back.Memory.Unknown)
+	}
 	if len(f.Process.List) != 5000 || len(f.Process.Audio[0].Clients) != 6 {
 		t.Error("recording changed the facts")
 	}

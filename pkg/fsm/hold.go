@@ -48,15 +48,20 @@ type noHolds struct{}
 
 func (noHolds) Held() ([]Hold, <-chan struct{}) { return nil, nil }
 
-// held judges the request by the holds: no verdict when none is against it.
-// Rollbacks, recoveries and boot are no requests and never come here. The
-// verdict can be overridden by root alone. changed is closed when the answer may
-// be another.
+// held judges the request by the holds. changed is closed when the answer may be
+// another.
 func (e *Engine) held(req Request) (verdicts []Verdict, changed <-chan struct{}) {
 	now, changed := e.cfg.Holds.Held()
-	now = slices.DeleteFunc(slices.Clone(now), func(h Hold) bool { return !h.stops(req) })
+	return HoldVerdicts(now, req), changed
+}
+
+// HoldVerdicts judges a request by holds, the oldest first: no verdict when none
+// is against it. Rollbacks, recoveries and boot are no requests and never come
+// here. The verdict can be overridden by root alone.
+func HoldVerdicts(holds []Hold, req Request) []Verdict {
+	now := slices.DeleteFunc(slices.Clone(holds), func(h Hold) bool { return !h.stops(req) })
 	if len(now) == 0 {
-		return nil, changed
+		return nil
 	}
 	who := holders(now)
 	v := Verdict{Guard: "holds", Kind: "holds", Outcome: Deny, Code: "held", Summary: holdSummary(who),
@@ -65,7 +70,7 @@ func (e *Engine) held(req Request) (verdicts []Verdict, changed <-chan struct{})
 	for _, h := range now {
 		v.Culprits = append(v.Culprits, Culprit{Kind: "hold", UID: h.UID, User: h.User, Client: h.Who, Detail: h.Why})
 	}
-	return []Verdict{v}, changed
+	return []Verdict{v}
 }
 
 // holders names everybody once.

@@ -1,6 +1,7 @@
 package manager1test
 
 import (
+	"slices"
 	"sync"
 	"testing"
 
@@ -38,6 +39,8 @@ type Daemon struct {
 	calls []Call
 	conn  *dbus.Conn
 	work  sync.WaitGroup
+	// failing are the errors of the next calls.
+	failing map[string][]*manager1.Error
 }
 
 // Call is something that a client asked for.
@@ -86,6 +89,30 @@ func (d *Daemon) Change(change func(p *manager1.Properties)) {
 	d.mu.Unlock()
 	_ = d.conn.Emit(manager1.Path, "org.freedesktop.DBus.Properties.PropertiesChanged",
 		manager1.Interface, all, []string{})
+}
+
+// SetPlan changes what Plan answers for a mode, and tells nobody.
+func (d *Daemon) SetPlan(mode string, p manager1.Plan) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.Plans[mode] = p
+}
+
+// SetModes changes what ListModes answers, and tells nobody.
+func (d *Daemon) SetModes(modes []manager1.ModeInfo) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.Modes = modes
+}
+
+// Fail makes the next calls of a method answer with an error.
+func (d *Daemon) Fail(method string, times int, err *manager1.Error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.failing == nil {
+		d.failing = map[string][]*manager1.Error{}
+	}
+	d.failing[method] = slices.Repeat([]*manager1.Error{err}, times)
 }
 
 // Step tells everybody about a step, properties first.

@@ -12,6 +12,10 @@ func (d *Daemon) enter(msg dbus.Message, args ...any) *dbus.Error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.calls = append(d.calls, Call{method, args, msg.Flags})
+	if next := d.failing[method]; len(next) > 0 {
+		d.failing[method] = next[1:]
+		return next[0].DBus()
+	}
 	if err, ok := d.Errors[method]; ok {
 		return err.DBus()
 	}
@@ -57,6 +61,8 @@ func list[T any, P interface {
 		if err := d.enter(msg); err != nil {
 			return nil, err
 		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		return dicts[T, P](*items), nil
 	}
 }
@@ -87,7 +93,9 @@ func (d *Daemon) plan(msg dbus.Message, mode string, flags uint32) (bool, []mana
 	if err := d.enter(msg, mode, flags); err != nil {
 		return false, nil, nil, err
 	}
+	d.mu.Lock()
 	p, ok := d.Plans[mode]
+	d.mu.Unlock()
 	if !ok {
 		return false, nil, nil, manager1.Errorf(manager1.ErrUnknownMode, "there is no mode %q; there are: desktop, studio, compute", mode).DBus()
 	}
