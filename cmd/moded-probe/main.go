@@ -4,7 +4,8 @@
 //
 //	moded-probe                      answer on the socket of moded-probe.socket
 //	moded-probe --listen PATH        answer on a socket of its own
-//	moded-probe look                 print once all that can be seen, as JSON
+//	moded-probe look [PROGRAM…]      print once all that can be seen, as JSON
+//	moded-probe holders FILE         print who has a file open; --json as JSON
 //	moded-probe nvml [PCI ADDRESS…]  ask NVIDIA's library; the probe's own child
 package main
 
@@ -45,6 +46,7 @@ func run(ctx context.Context, args []string) error {
 	window := fs.Duration("window", 10*time.Second, "over which `TIME` nvml counts the use by processes")
 	deadline := fs.Duration("nvml-deadline", 10*time.Second, "how much `TIME` NVIDIA's library may take")
 	show := fs.Bool("version", false, "print the version and exit")
+	asJSON := fs.Bool("json", false, "print holders as JSON")
 	_ = fs.Parse(args)
 	switch {
 	case *show:
@@ -54,9 +56,11 @@ func run(ctx context.Context, args []string) error {
 		return print(nvml.Read(nvml.Open(), *window, fs.Args()[1:]))
 	case fs.Arg(0) == "look":
 		return print(machine(*deadline).Look(ctx, probe.Question{
-			Load: true, Memory: true, Audio: true, GPUs: true, Usage: true, NVML: true,
+			Load: true, Memory: true, Audio: true, GPUs: true, Usage: true, NVML: true, Jobs: true, Power: true,
 			Window: *window, Processes: fs.Args()[1:], Patient: true,
 		}))
+	case fs.Arg(0) == "holders":
+		return holders(ctx, fs.Args()[1:], *asJSON)
 	case fs.NArg() > 0:
 		return fmt.Errorf("unknown command %q", fs.Arg(0))
 	}

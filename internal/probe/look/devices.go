@@ -3,7 +3,6 @@ package look
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,11 +23,27 @@ type devices struct {
 // nvidia is the kernel module of NVIDIA's own driver.
 const nvidia = "nvidia"
 
-var (
-	pciAddress = regexp.MustCompile(`^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$`)
-	drmNode    = regexp.MustCompile(`^(card|renderD)[0-9]+$`)
-	nvidiaNode = regexp.MustCompile(`^nvidia[0-9]+$`)
-)
+// pciAddress tells whether a name is an address, 0000:01:00.0.
+func pciAddress(name string) bool {
+	domain, rest, ok := strings.Cut(name, ":")
+	return ok && len(domain) >= 4 && len(domain) <= 8 && len(rest) == 7 && rest[2] == ':' && rest[5] == '.' &&
+		hex(domain) && hex(rest[:2]) && hex(rest[3:5]) && rest[6] >= '0' && rest[6] <= '7'
+}
+
+func hex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
+
+// numbered tells whether a name is one of the prefixes with a number behind it.
+func numbered(name string, prefixes ...string) bool {
+	for _, prefix := range prefixes {
+		if n, ok := strings.CutPrefix(name, prefix); ok && n != "" && strings.Trim(n, "0123456789") == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// drmNode tells whether a name is that of a DRM device file.
+func drmNode(name string) bool { return numbered(name, "card", "renderD") }
 
 // devices lists GPUs sorted by address.
 func (m *Machine) devices() (*devices, error) {
@@ -61,7 +76,7 @@ func (m *Machine) drm(found map[string]*facts.GPU) error {
 	}
 	cards := map[string]*facts.GPU{}
 	for _, name := range names {
-		if !drmNode.MatchString(name) {
+		if !drmNode(name) {
 			continue
 		}
 		link, err := linkAt(unix.AT_FDCWD, m.path("sys/class/drm", name), make([]byte, 4096))
@@ -87,7 +102,7 @@ func (m *Machine) drm(found map[string]*facts.GPU) error {
 func (m *Machine) gpu(found map[string]*facts.GPU, dev string) *facts.GPU {
 	id, at := path.Base(dev), dev
 	for p := dev; p != "/" && p != "."; p = path.Dir(p) {
-		if pciAddress.MatchString(path.Base(p)) {
+		if pciAddress(path.Base(p)) {
 			id, at = path.Base(p), p
 			break
 		}
@@ -96,7 +111,8 @@ func (m *Machine) gpu(found map[string]*facts.GPU, dev string) *facts.GPU {
 		return g
 	}
 	g := &facts.GPU{PCI: id, BusyPercent: -1}
-	g.Suspended = m.value(at, "power/runtime_status") == "suspended"
+	power := m.value(at, "power/runtime_status")
+	g.Suspended = power == "suspended"
 	if driver, err := linkAt(unix.AT_FDCWD, m.path(dev, "driver"), make([]byte, 4096)); err == nil {
 		g.Driver = path.Base(driver)
 	}
@@ -104,8 +120,25 @@ func (m *Machine) gpu(found map[string]*facts.GPU, dev string) *facts.GPU {
 		g.MemoryTotal, _ = strconv.ParseUint(m.value(at, "mem_info_vram_total"), 10, 64)
 		g.MemoryUsed, _ = strconv.ParseUint(m.value(at, "mem_info_vram_used"), 10, 64)
 	}
+	if g.Driver == "amdgpu" && (power == "active" || power == "unsupported" || power == "") {
+		g.Temperature = m.temperature(at)
+	}
 	found[id] = g
 	return g
+}
+
+// temperature reads what the driver's sensor of the chip's edge says, in degrees;
+// 0 when it says nothing. To read it would wake a device that sleeps. See the
+// kernel's Documentation/gpu/amdgpu/thermal.rst.
+func (m *Machine) temperature(dev string) int {
+	sensors, _ := m.list(dev, "hwmon")
+	for _, name := range sensors {
+		milli, err := strconv.ParseInt(m.value(dev, "hwmon", name, "temp1_input"), 10, 32)
+		if err == nil && milli > 0 && milli < 200_000 {
+			return int((milli + 500) / 1000)
+		}
+	}
+	return 0
 }
 
 // nvidia reads /proc/driver/nvidia/gpus/ADDRESS/information.
@@ -115,7 +148,7 @@ func (m *Machine) nvidia(found map[string]*facts.GPU) error {
 		return fmt.Errorf("cannot list NVIDIA's GPUs: %w", err)
 	}
 	for _, name := range names {
-		if !pciAddress.MatchString(name) {
+		if !pciAddress(name) {
 			continue
 		}
 		g, ok := found[name]
@@ -158,8 +191,8 @@ func deviceNode(fds int, fd, target string) (string, bool) {
 	dri, inDRI := strings.CutPrefix(name, "/dev/dri/")
 	base := path.Base(name)
 	switch {
-	case inDRI && drmNode.MatchString(dri):
-	case name == "/dev/"+base && (nvidiaNode.MatchString(base) || base == "nvidia-uvm" || base == "kfd"):
+	case inDRI && drmNode(dri):
+	case name == "/dev/"+base && (numbered(base, "nvidia") || base == "nvidia-uvm" || base == "kfd"):
 	default:
 		return "", false
 	}

@@ -1,42 +1,24 @@
 package look
 
 import (
+	"context"
 	"os"
-	"path/filepath"
-	"testing"
 	"time"
 
-	"github.com/prometheus/procfs"
-
+	"github.com/modectl/moded/internal/probe"
 	"github.com/modectl/moded/pkg/facts"
 )
 
-// Place is how a cgroup file is read; one that procfs does not understand says
-// nothing.
-func Place(t *testing.T, text string) (unit, userUnit, session string) {
-	t.Helper()
-	root := t.TempDir()
-	if err := os.Mkdir(filepath.Join(root, "7"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(root, "7", "cgroup"), []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	fs, err := procfs.NewFS(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := walker{fs: fs}
-	cgroups, _ := w.cgroups(7)
-	p := placeIn(cgroups)
-	return p.unit, p.userUnit, p.session
+// Place is how a cgroup file is read.
+func Place(text string) (slice, unit, userSlice, userUnit, session, pod string) {
+	p := placeIn(text)
+	return p.slice, p.unit, p.userSlice, p.userUnit, p.session, p.pod
 }
 
 // Identified tells whether a process is whose a descriptor of its directory says.
-func Identified(m *Machine, dir *os.File, pid uint32) bool {
-	fs, err := m.procfs()
-	w := walker{fs: fs}
-	return err == nil && w.identify(int(dir.Fd()), &proc{Process: facts.Process{PID: pid}})
+func Identified(dir *os.File, pid uint32) bool {
+	w := newWalker(context.Background(), probe.Question{}, -1, nil)
+	return w.identify(int(dir.Fd()), &proc{Process: facts.Process{PID: pid}})
 }
 
 // Fdinfo is how an fdinfo file is read.

@@ -103,12 +103,9 @@ func (d *devices) hold(p proc) bool {
 	}
 	for i := range d.list {
 		g := &d.list[i]
-		h := facts.Holder{
-			PID: p.PID, Comm: p.Comm, UID: p.UID, User: p.User,
-			Unit: p.Unit, UserUnit: p.UserUnit, Session: p.Session, BusyPercent: -1,
-			Compute:  cuda[i] && uvm || kfd && g.Driver == "amdgpu" && (drm[i] || len(drm) == 0),
-			Graphics: drm[i] || cuda[i] && !uvm,
-		}
+		h := p.holder()
+		h.Compute = cuda[i] && uvm || kfd && g.Driver == "amdgpu" && (drm[i] || len(drm) == 0)
+		h.Graphics = drm[i] || cuda[i] && !uvm
 		if h.Compute && kfd {
 			h.Graphics = false // ROCm opens render nodes too
 		}
@@ -117,6 +114,14 @@ func (d *devices) hold(p proc) bool {
 		}
 	}
 	return all
+}
+
+// holder is a process as a holder of a device that it does nothing with yet.
+func (p proc) holder() facts.Holder {
+	return facts.Holder{
+		PID: p.PID, Comm: p.Comm, UID: p.UID, User: p.User,
+		Unit: p.Unit, UserUnit: p.UserUnit, Session: p.Session, Pod: p.pod, BusyPercent: -1,
+	}
 }
 
 // awake lists NVIDIA's devices that are not suspended, and whether NVML is worth
@@ -155,9 +160,6 @@ func (m *Machine) describe(out *facts.GPUs) func(pid uint32) (facts.Holder, bool
 		if m.nobody(p) {
 			return facts.Holder{}, false
 		}
-		return facts.Holder{
-			PID: pid, Comm: p.Comm, UID: p.UID, User: p.User,
-			Unit: p.Unit, UserUnit: p.UserUnit, Session: p.Session, BusyPercent: -1,
-		}, true
+		return p.holder(), true
 	}
 }

@@ -1,20 +1,35 @@
 // Package look reads the machine for moded-probe: load, memory and pressure,
-// programs by name, audio servers, and who has a GPU open.
+// programs by name, audio servers, who has a GPU open, what people have under
+// way, and where the current comes from.
 //
 // It reads /proc, /sys and /dev/shm below a root, changes nothing, wakes no
 // device, and believes nobody: names are cleaned, a process's place is what its
 // cgroup says. Processes come and go while one looks: what has just vanished
 // (ENOENT, ESRCH) is no error, what may not be read makes the part unknown.
 //
-// procfs reads the load, memory, pressure and cgroups. Read by hand is what it
-// drops or cannot do as we need it:
+// One walk through the process table serves all parts, on two goroutines: each
+// process is opened once, and all of it is read through that descriptor, for a
+// pid may be another process's a moment later. The use of CPU and of GPUs is the
+// difference of two looks that share one wait; the second look at a process
+// compares the time that it was started.
+//
+// procfs reads the load, memory and pressure. Read by hand is what it drops or
+// cannot do as we need it:
+//   - all files of a process, which it can only read by pid: stat, status,
+//     cgroup, comm and exe are read through the descriptor;
+//   - the descriptors of all processes, of which it makes a string each and drops
+//     the errors that make an answer unknown. Here nothing is kept of a
+//     descriptor but what is looked for: names stay in the kernel's buffer and
+//     targets in one of ours. They are the whole cost of a walk;
 //   - fdinfo, of which it keeps no drm- line;
-//   - the descriptors of all processes: it makes a string of each target and
-//     drops the errors that make an answer unknown;
-//   - status, of which it keeps neither the state nor the number of threads, and
-//     which must be read through a descriptor of the process, see identify;
+//   - /proc/locks, and power_supply, whose other thirty files it would read,
+//     some of them from a controller that takes its time;
 //   - the number of CPUs, for which it has only /proc/stat with a count for each
 //     interrupt.
+//
+// Never read are a process's command line and environment: the kernel fetches
+// them from its memory, and whoever maps that from a filesystem of his own makes
+// every reader wait.
 //
 // By hand, what is not a regular file is not read. procfs opens whatever it is
 // given and may wait; the kernel's own files never do, and the budget ends it.
@@ -38,7 +53,7 @@ type Machine struct {
 	// Budget is how long one part may take before it is unknown, and Patience
 	// the same when a decision hangs on it.
 	Budget, Patience time.Duration
-	// Gap lies between the two looks at the use of GPUs.
+	// Gap lies between the two looks at the use of CPUs and GPUs.
 	Gap time.Duration
 	// NVML asks NVIDIA's library of these devices, or of all when there are
 	// none, over the last window. Nil when there is no way to ask.
@@ -73,43 +88,57 @@ func (m *Machine) Look(ctx context.Context, q probe.Question) probe.Answer {
 			a.Memory = &mem
 		})
 	}
-	if q.Audio || len(q.Processes) > 0 || q.GPUs {
-		wg.Go(func() { a.Process, a.GPUs = m.table(ctx, budget, q) })
+	if q.Power {
+		wg.Go(func() {
+			p, err := within(ctx, budget, func(context.Context) (facts.Power, error) { return m.power() })
+			if p.Part = part(err); err != nil {
+				p.Mains, p.Battery = false, -1
+			}
+			a.Power = &p
+		})
+	}
+	if q.Audio || len(q.Processes) > 0 || q.GPUs || q.Jobs {
+		wg.Go(func() { m.table(ctx, budget, q, &a) })
 	}
 	wg.Wait()
 	return a
 }
 
-// table is everything that comes of one walk through the process table.
-func (m *Machine) table(ctx context.Context, budget time.Duration, q probe.Question) (*facts.Processes, *facts.GPUs) {
-	type result struct {
-		devices *devices
-		procs   []proc
-	}
-	r, err := within(ctx, budget, func(ctx context.Context) (r result, err error) {
+// table is everything that comes of one walk through the process table. The
+// second looks at the use of GPUs and at jobs share their wait.
+func (m *Machine) table(ctx context.Context, budget time.Duration, q probe.Question, a *probe.Answer) {
+	var devices *devices
+	seen, err := within(ctx, budget, func(ctx context.Context) (s survey, err error) {
 		if q.GPUs {
-			if r.devices, err = m.devices(); err != nil {
-				return r, err
+			if devices, err = m.devices(); err != nil {
+				return s, err
 			}
 		}
-		r.procs, err = m.walk(ctx, q)
-		return r, err
+		return m.walk(ctx, q)
 	})
-	var processes *facts.Processes
 	if q.Audio || len(q.Processes) > 0 {
-		processes = &facts.Processes{Part: part(err), List: named(r.procs, q.Processes)}
+		a.Process = &facts.Processes{Part: part(err), List: named(seen.procs, q.Processes)}
 		if q.Audio && err == nil {
-			processes.Audio = m.audioServers(r.procs)
+			a.Process.Audio = m.audioServers(seen.procs)
 		}
 	}
-	if !q.GPUs {
-		return processes, nil
+	if q.GPUs {
+		a.GPUs = &facts.GPUs{Part: part(err)}
 	}
-	gpus := &facts.GPUs{Part: part(err)}
-	if err == nil {
-		m.gpus(ctx, budget, q, gpus, r.devices, r.procs)
+	if q.Jobs {
+		a.Jobs = &facts.Jobs{Part: part(err)}
 	}
-	return processes, gpus
+	if err != nil {
+		return
+	}
+	var wg sync.WaitGroup
+	if q.GPUs {
+		wg.Go(func() { m.gpus(ctx, budget, q, a.GPUs, devices, seen.procs) })
+	}
+	if q.Jobs {
+		wg.Go(func() { *a.Jobs = m.jobs(ctx, budget, seen.first) })
+	}
+	wg.Wait()
 }
 
 func part(err error) facts.Part {

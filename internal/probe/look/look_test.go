@@ -216,7 +216,7 @@ func TestAPidThatIsUsedAgainIsNotTheProcessThatHadIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	if !look.Identified(m, dir, 1400) {
+	if !look.Identified(dir, 1400) {
 		t.Error("a process that lives is not identified")
 	}
 	if err := os.RemoveAll(dir.Name()); err != nil {
@@ -224,7 +224,7 @@ func TestAPidThatIsUsedAgainIsNotTheProcessThatHadIt(t *testing.T) {
 	}
 	put(t, m.Root, "proc/1400/status", "Uid:\t0\t0\t0\t0\n")
 	put(t, m.Root, "proc/1400/cgroup", "0::/system.slice/systemd-logind.service\n")
-	if look.Identified(m, dir, 1400) {
+	if look.Identified(dir, 1400) {
 		t.Error("a process that has ended is taken for its successor")
 	}
 }

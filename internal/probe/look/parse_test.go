@@ -1,6 +1,7 @@
 package look_test
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"strings"
@@ -13,28 +14,43 @@ import (
 
 func TestCgroup(t *testing.T) {
 	t.Parallel()
+	const uid = "0a1b2c3d-0000-1111-2222-333344445555"
+	// slice, unit, slice and unit of the user's manager, session, pod
 	for name, c := range map[string]struct{ text, want string }{
-		"a service":                          {"0::/system.slice/ai.service\n", "ai.service  "},
-		"below a service that delegates":     {"0::/system.slice/docker.service/payload/x.scope\n", "docker.service  "},
-		"a session":                          {"0::/user.slice/user-1000.slice/session-c2.scope\n", "session-c2.scope  c2"},
-		"a user's service":                   {"0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-x.scope\n", "user@1000.service app-x.scope "},
-		"a user's manager":                   {"0::/user.slice/user-1000.slice/user@1000.service/init.scope\n", "user@1000.service init.scope "},
-		"PID 1":                              {"0::/init.scope\n", "init.scope  "},
-		"a kernel thread":                    {"0::/\n", "  "},
-		"an instance in a slice of its own":  {"0::/system.slice/system-getty.slice/getty@tty1.service\n", "getty@tty1.service  "},
-		"a pod":                              {"0::/kubepods.slice/kubepods-burstable.slice/cri-containerd-ab.scope\n", "cri-containerd-ab.scope  "},
-		"a name that the kernel would mind":  {"0::/system.slice/_cgroup.service\n", "cgroup.service  "},
-		"a unit that is gone":                {"0::/system.slice/old.service (deleted)\n", "old.service  "},
-		"another cgroup namespace":           {"0::/../../system.slice/ai.service\n", "  "},
-		"a cgroup that systemd did not make": {"0::/mine/system.slice/ai.service\n", "  "},
-		"the old hierarchy":                  {"2:cpu:/x\n1:name=systemd:/user.slice/user-1.slice/session-4.scope\n0::/\n", "session-4.scope  4"},
-		"nothing":                            {"", "  "},
+		"a service":                          {"0::/system.slice/ai.service\n", "system.slice ai.service - - - -"},
+		"below a service that delegates":     {"0::/system.slice/docker.service/payload/x.scope\n", "system.slice docker.service - - - -"},
+		"a session":                          {"0::/user.slice/user-1000.slice/session-c2.scope\n", "user.slice session-c2.scope - - c2 -"},
+		"a user's service":                   {"0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-x.scope\n", "user.slice user@1000.service app.slice app-x.scope - -"},
+		"a user's sound":                     {"0::/user.slice/user-1000.slice/user@1000.service/session.slice/pipewire.service\n", "user.slice user@1000.service session.slice pipewire.service - -"},
+		"a user's manager":                   {"0::/user.slice/user-1000.slice/user@1000.service/init.scope\n", "user.slice user@1000.service - init.scope - -"},
+		"PID 1":                              {"0::/init.scope\n", "- init.scope - - - -"},
+		"a kernel thread":                    {"0::/\n", "- - - - - -"},
+		"an instance in a slice of its own":  {"0::/system.slice/system-getty.slice/getty@tty1.service\n", "system.slice getty@tty1.service - - - -"},
+		"a container of no pod":              {"0::/kubepods.slice/kubepods-burstable.slice/cri-containerd-ab.scope\n", "kubepods.slice cri-containerd-ab.scope - - - -"},
+		"a pod":                              {"0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" + strings.ReplaceAll(uid, "-", "_") + ".slice/cri-containerd-ab.scope\n", "kubepods.slice cri-containerd-ab.scope - - - " + uid},
+		"a guaranteed pod":                   {"0::/kubepods.slice/kubepods-pod" + strings.ReplaceAll(uid, "-", "_") + ".slice/cri-containerd-ab.scope\n", "kubepods.slice cri-containerd-ab.scope - - - " + uid},
+		"a pod of the cgroupfs driver":       {"0::/kubepods/besteffort/pod" + uid + "/0123abcd\n", "kubepods.slice - - - - " + uid},
+		"a static pod":                       {"0::/kubepods/burstable/pod0123456789abcdef0123456789abcdef/0123abcd\n", "kubepods.slice - - - - 0123456789abcdef0123456789abcdef"},
+		"a pod on the old hierarchy":         {"4:memory:/kubepods/x\n1:name=systemd:/kubepods/burstable/pod" + uid + "/01\n0::/\n", "kubepods.slice - - - - " + uid},
+		"somebody who plays a pod":           {"0::/user.slice/user-1000.slice/user@1000.service/kubepods/burstable/pod" + uid + "/01\n", "user.slice user@1000.service - - - -"},
+		"a pod whose UID is none":            {"0::/kubepods/burstable/pod\x1b[2J0123456789abcdef/01\n", "kubepods.slice - - - - -"},
+		"a name that the kernel would mind":  {"0::/system.slice/_cgroup.service\n", "system.slice cgroup.service - - - -"},
+		"a unit that is gone":                {"0::/system.slice/old.service (deleted)\n", "system.slice old.service - - - -"},
+		"another cgroup namespace":           {"0::/../../system.slice/ai.service\n", "- - - - - -"},
+		"a cgroup that systemd did not make": {"0::/mine/system.slice/ai.service\n", "- - - - - -"},
+		"the old hierarchy":                  {"2:cpu:/x\n1:name=systemd:/user.slice/user-1.slice/session-4.scope\n0::/\n", "user.slice session-4.scope - - 4 -"},
+		"nonsense":                           {"0\n0:\n::\n", "- - - - - -"},
+		"nothing":                            {"", "- - - - - -"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			unit, userUnit, session := look.Place(t, c.text)
-			if got := unit + " " + userUnit + " " + session; got != c.want {
-				t.Errorf("got %q, want %q", got, c.want)
+			slice, unit, userSlice, userUnit, session, pod := look.Place(c.text)
+			var got []string
+			for _, part := range []string{slice, unit, userSlice, userUnit, session, pod} {
+				got = append(got, cmp.Or(part, "-"))
+			}
+			if s := strings.Join(got, " "); s != c.want {
+				t.Errorf("got %q, want %q", s, c.want)
 			}
 		})
 	}
@@ -93,13 +109,18 @@ func FuzzFdinfo(f *testing.F) {
 func FuzzCgroup(f *testing.F) {
 	f.Add("0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-x.scope\n")
 	f.Add("1:name=systemd:/system.slice/_a.service (deleted)\n0::/..\n")
+	f.Add("0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod0a1b2c3d_0000_1111_2222_333344445555.slice/x.scope\n")
+	f.Add("0::/kubepods/burstable/pod0a1b2c3d-0000-1111-2222-333344445555/0\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		unit, userUnit, session := look.Place(t, text)
-		if strings.Contains(unit+userUnit+session, "/") {
-			t.Errorf("a name with a slash: %q %q %q", unit, userUnit, session)
+		slice, unit, userSlice, userUnit, session, pod := look.Place(text)
+		if strings.Contains(slice+unit+userSlice+userUnit+session+pod, "/") {
+			t.Errorf("a name with a slash: %q %q %q %q %q %q", slice, unit, userSlice, userUnit, session, pod)
 		}
-		if userUnit != "" && !strings.HasPrefix(unit, "user@") {
+		if userUnit+userSlice != "" && !strings.HasPrefix(unit, "user@") {
 			t.Errorf("a unit of nobody's manager: %q %q", unit, userUnit)
+		}
+		if pod != "" && (slice != "kubepods.slice" || strings.Trim(pod, "0123456789abcdef-") != "") {
+			t.Errorf("a pod that is none: %q in %q", pod, slice)
 		}
 	})
 }

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/procfs"
@@ -29,37 +29,46 @@ func (m *Machine) read(elem ...string) (string, error) {
 	return readAt(unix.AT_FDCWD, m.path(elem...))
 }
 
-// readAt reads a regular file without ever waiting for somebody at its other
-// end: a FIFO or a device where a file is expected is an error.
+// readAt reads a file of at most maxFile bytes; more is cut off.
 func readAt(dir int, name string) (string, error) {
+	out, err := readInto(dir, name, make([]byte, 0, 4096))
+	return string(out), err
+}
+
+// readInto reads a regular file without ever waiting for somebody at its other
+// end: a FIFO or a device where a file is expected is an error. The bytes may be
+// in buf.
+func readInto(dir int, name string, buf []byte) ([]byte, error) {
 	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
 	if err != nil {
-		return "", &fs.PathError{Op: "open", Path: name, Err: err}
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return "", &fs.PathError{Op: "stat", Path: name, Err: err}
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return "", fmt.Errorf("cannot read %s: not a regular file", name)
+		return nil, fmt.Errorf("cannot read %s: not a regular file", name)
 	}
-	var out []byte
-	buf := make([]byte, 4096)
+	out := buf[:0]
 	for len(out) < maxFile {
-		n, err := unix.Read(fd, buf)
+		if len(out) == cap(out) {
+			out = append(out, make([]byte, cap(out))...)[:len(out)]
+		}
+		n, err := unix.Read(fd, out[len(out):cap(out)])
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil {
-			return "", &fs.PathError{Op: "read", Path: name, Err: err}
+			return nil, &fs.PathError{Op: "read", Path: name, Err: err}
 		}
 		if n <= 0 {
 			break
 		}
-		out = append(out, buf[:n]...)
+		out = out[:len(out)+n]
 	}
-	return string(out), nil
+	return out, nil
 }
 
 // linkAt reads where a symbolic link points.
@@ -73,15 +82,21 @@ func linkAt(dir int, name string, buf []byte) (string, error) {
 
 // list returns the names in a directory; one that is not there is empty.
 func (m *Machine) list(elem ...string) ([]string, error) {
-	entries, err := os.ReadDir(m.path(elem...))
+	dir, err := directory(unix.AT_FDCWD, m.path(elem...))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	names := make([]string, 0, len(entries))
-	for _, e := range entries {
-		names = append(names, e.Name())
+	if err != nil {
+		return nil, err
 	}
-	return names, err
+	defer unix.Close(dir)
+	var out []string
+	err = names(dir, make([]byte, 32<<10), func(name []byte) bool {
+		out = append(out, string(name[:len(name)-1]))
+		return true
+	})
+	slices.Sort(out)
+	return out, err
 }
 
 // value reads a one-line file of sysfs, empty when it is not there.

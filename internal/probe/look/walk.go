@@ -1,17 +1,14 @@
 package look
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
-	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
 	"github.com/modectl/moded/internal/probe"
@@ -22,6 +19,7 @@ import (
 type proc struct {
 	facts.Process
 	exe   string // with its path
+	pod   string
 	nodes []node
 	// closed is set when its descriptors could not be read.
 	closed bool
@@ -33,46 +31,34 @@ type node struct {
 	path string // as in facts.GPU.Nodes
 }
 
-// walkers is how many goroutines share the table.
-const walkers = 2
+// survey is what one walk through the process table brings home.
+type survey struct {
+	// procs, sorted by pid, are those asked for by name, the audio servers and
+	// the holders of GPU nodes.
+	procs []proc
+	// first is the first look at all processes, when jobs are asked for.
+	first glimpses
+}
 
-// walk goes through the process table once and returns, sorted by pid, those
-// that are asked for by name, the audio servers, and holders of GPU nodes.
-func (m *Machine) walk(ctx context.Context, q probe.Question) ([]proc, error) {
-	dir, err := os.Open(m.path("proc"))
-	if err != nil {
-		return nil, fmt.Errorf("cannot list processes: %w", err)
-	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	if err != nil {
-		return nil, fmt.Errorf("cannot list processes: %w", err)
-	}
-	fs, err := m.procfs()
-	if err != nil {
-		return nil, fmt.Errorf("cannot list processes: %w", err)
-	}
+// walk goes through the process table once.
+func (m *Machine) walk(ctx context.Context, q probe.Question) (survey, error) {
 	users := m.users()
-	found := make([][]proc, walkers)
-	var wg sync.WaitGroup
-	for i := range walkers {
-		wg.Go(func() {
-			w := walker{ctx: ctx, q: q, proc: int(dir.Fd()), fs: fs, users: users, link: make([]byte, 4096), dents: make([]byte, 32<<10)}
-			for j := i; j < len(names) && ctx.Err() == nil; j += walkers {
-				if pid, err := strconv.ParseUint(names[j], 10, 32); err == nil {
-					w.visit(names[j], uint32(pid))
-				}
-			}
-			found[i] = w.found
-		})
+	var crew []*walker
+	err := m.everyProcess(ctx, func(table int) func(uint32) {
+		w := newWalker(ctx, q, table, users)
+		crew = append(crew, w)
+		return w.visit
+	})
+	if err != nil {
+		return survey{}, err
 	}
-	wg.Wait()
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	var s survey
+	for _, w := range crew {
+		s.procs = append(s.procs, w.found...)
+		s.first.join(w.glimpses)
 	}
-	all := slices.Concat(found...)
-	slices.SortFunc(all, func(a, b proc) int { return int(int64(a.PID) - int64(b.PID)) })
-	return all, nil
+	slices.SortFunc(s.procs, func(a, b proc) int { return int(int64(a.PID) - int64(b.PID)) })
+	return s, nil
 }
 
 // walker is one goroutine's part of a walk.
@@ -80,22 +66,30 @@ type walker struct {
 	ctx   context.Context
 	q     probe.Question
 	proc  int // descriptor of /proc
-	fs    procfs.FS
 	users map[uint32]string
 	found []proc
+	glimpses
+	text  []byte
 	link  []byte
 	dents []byte
 }
 
+func newWalker(ctx context.Context, q probe.Question, table int, users map[uint32]string) *walker {
+	return &walker{ctx: ctx, q: q, proc: table, users: users, text: make([]byte, 4096), link: make([]byte, 4096), dents: make([]byte, 32<<10)}
+}
+
 // visit looks at one process through a descriptor of its directory, which stays
 // that process's when the pid is used again.
-func (w *walker) visit(name string, pid uint32) {
-	dir, err := unix.Openat(w.proc, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+func (w *walker) visit(pid uint32) {
+	dir, err := directory(w.proc, strconv.FormatUint(uint64(pid), 10))
 	if err != nil {
 		return
 	}
 	defer unix.Close(dir)
 	p := proc{Process: facts.Process{PID: pid}}
+	if w.q.Jobs && !w.glimpse(dir, &p) {
+		return
+	}
 	wanted := false
 	if w.q.Audio || len(w.q.Processes) > 0 {
 		w.name(dir, &p)
@@ -115,13 +109,15 @@ func (w *walker) visit(name string, pid uint32) {
 
 // name reads what the process is called.
 func (w *walker) name(dir int, p *proc) {
-	if p.Comm != "" {
+	if p.Comm == "" {
+		comm, _ := readInto(dir, "comm", w.text)
+		p.Comm = facts.Clean(string(bytes.TrimSuffix(comm, []byte("\n"))))
+	}
+	if p.exe != "" {
 		return
 	}
-	comm, _ := readAt(dir, "comm")
-	p.Comm = facts.Clean(strings.TrimSuffix(comm, "\n"))
-	if exe, err := linkAt(dir, "exe", w.link); err == nil {
-		p.exe = strings.TrimSuffix(exe, " (deleted)")
+	if exe, err := target(dir, []byte("exe\x00"), w.link); err == nil {
+		p.exe = strings.TrimSuffix(string(exe), " (deleted)")
 		p.Exe = facts.Clean(program(p.exe))
 	}
 }
@@ -140,34 +136,25 @@ func (w *walker) wanted(p facts.Process) bool {
 	return w.q.Audio && audioServer(p) != "" || slices.ContainsFunc(w.q.Processes, p.Named)
 }
 
-// identify reads whose a process is; false when it has just ended. procfs knows
-// processes by pid only, so the status comes last: while it can be read through
-// the descriptor, the pid has been nobody else's.
+// identify reads whose a process is; false when it has just ended. All is read
+// through the descriptor: it cannot become another process's.
 func (w *walker) identify(dir int, p *proc) bool {
-	cgroups, err := w.cgroups(p.PID)
+	cgroup, err := readInto(dir, "cgroup", w.text)
 	if err != nil && vanished(err) {
 		return false
 	}
-	status, err := readAt(dir, "status")
+	at := placeIn(string(cgroup))
+	status, err := readInto(dir, "status", w.text)
 	if err != nil {
 		return false
 	}
-	uid, ok := parseUID(status)
-	if !ok || zombie(status) {
+	uid, ok := parseUID(string(status))
+	if !ok || zombie(string(status)) {
 		return false
 	}
-	at := placeIn(cgroups)
+	at.enter(p)
 	p.UID, p.User = uid, w.users[uid]
-	p.Unit, p.UserUnit, p.Session = facts.Clean(at.unit), facts.Clean(at.userUnit), facts.Clean(at.session)
 	return true
-}
-
-func (w *walker) cgroups(pid uint32) ([]procfs.Cgroup, error) {
-	p, err := w.fs.Proc(int(pid))
-	if err != nil {
-		return nil, err
-	}
-	return p.Cgroups()
 }
 
 // zombie tells whether only the exit status of a process is left. While threads
@@ -191,32 +178,45 @@ func parseUID(status string) (uint32, bool) {
 
 // nodes lists the descriptors of a process that are GPU device files.
 func (w *walker) nodes(dir int) ([]node, error) {
-	fds, err := unix.Openat(dir, "fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	var out []node
+	err := w.descriptors(dir, "fd", func(fds int, fd, target []byte) bool {
+		if bytes.Contains(target, []byte("/dev/")) {
+			name := string(fd[:len(fd)-1])
+			if path, ok := deviceNode(fds, name, string(target)); ok {
+				out = append(out, node{fd: name, path: path})
+			}
+		}
+		return true
+	})
+	return out, err
+}
+
+// descriptors calls f for each descriptor of a process that is a file with a
+// path, until f returns false: with a descriptor of the directory, the name in
+// it that ends with a NUL, and where that points. Both are f's until it returns.
+func (w *walker) descriptors(dir int, name string, f func(fds int, fd, target []byte) bool) error {
+	fds, err := directory(dir, name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer unix.Close(fds)
-	var out []node
-	for w.ctx.Err() == nil {
-		n, err := unix.ReadDirent(fds, w.dents)
-		if errors.Is(err, unix.EINTR) {
-			continue
+	var failed error
+	err = names(fds, w.dents, func(fd []byte) bool {
+		to, err := target(fds, fd, w.link)
+		if err != nil && !vanished(err) {
+			failed = err
+			return false
 		}
-		if err != nil || n <= 0 {
-			return out, err
+		if len(to) > 0 && to[0] == '/' && !f(fds, fd, to) {
+			return false
 		}
-		_, _, names := unix.ParseDirent(w.dents[:n], -1, nil)
-		for _, fd := range names {
-			target, err := linkAt(fds, fd, w.link)
-			if err != nil && !vanished(err) {
-				return out, err
-			}
-			if path, ok := deviceNode(fds, fd, target); ok {
-				out = append(out, node{fd: fd, path: path})
-			}
-		}
+		failed = w.ctx.Err()
+		return failed == nil
+	})
+	if failed != nil {
+		return failed
 	}
-	return out, w.ctx.Err()
+	return err
 }
 
 // users reads the names of local users. The system's name services are not
@@ -250,22 +250,13 @@ func named(procs []proc, names []string) []facts.Process {
 
 // single looks at one process by its pid.
 func (m *Machine) single(pid uint32) (proc, bool) {
-	dir, err := os.Open(m.path("proc"))
+	dir, err := directory(unix.AT_FDCWD, m.path("proc", fmt.Sprint(pid)))
 	if err != nil {
 		return proc{}, false
 	}
-	defer dir.Close()
-	one, err := unix.Openat(int(dir.Fd()), strconv.FormatUint(uint64(pid), 10), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return proc{}, false
-	}
-	defer unix.Close(one)
-	fs, err := m.procfs()
-	if err != nil {
-		return proc{}, false
-	}
-	w := walker{fs: fs, users: m.users(), link: make([]byte, 4096)}
+	defer unix.Close(dir)
+	w := newWalker(context.Background(), probe.Question{}, -1, m.users())
 	p := proc{Process: facts.Process{PID: pid}}
-	w.name(one, &p)
-	return p, w.identify(one, &p)
+	w.name(dir, &p)
+	return p, w.identify(dir, &p)
 }
