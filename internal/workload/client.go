@@ -3,7 +3,6 @@ package workload
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/modectl/moded/internal/helper"
@@ -40,7 +39,7 @@ func (c Client) Ready(ctx context.Context, url string) error {
 	case err != nil:
 		return err
 	case !answer.Ready:
-		return errors.New(clean(answer.Detail))
+		return errors.New(Words(answer.Detail))
 	}
 	return nil
 }
@@ -54,21 +53,6 @@ func (c Client) Look(ctx context.Context, q Question) (Answer, error) {
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
+	answer.clean()
 	return answer, err
-}
-
-// clean keeps the other side's words on one line and short: they end up in
-// logs, on terminals and in the history.
-func clean(text string) string {
-	const most = 200
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most])
-	}
-	return text
 }

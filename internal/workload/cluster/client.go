@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/rest"
 
+	"github.com/modectl/moded/internal/workload"
 	"github.com/modectl/moded/internal/workload/loopback"
 )
 
@@ -142,7 +143,7 @@ func remedy(ctx context.Context, err error) error {
 	if errors.As(err, &inner) {
 		err = inner.Err
 	}
-	return errors.New("cannot ask the API server: " + words(err.Error()))
+	return errors.New("cannot ask the API server: " + workload.Words(err.Error()))
 }
 
 // bounded is a transport whose answers fail instead of being longer than

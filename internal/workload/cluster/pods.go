@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -129,20 +128,4 @@ func owner(p *corev1.Pod) string {
 		}
 	}
 	return ""
-}
-
-// words makes a sentence of somebody else's one line of printable runes, not
-// too long.
-func words(text string) string {
-	const most = 200
-	runes := []rune(strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, text))
-	if len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return string(runes)
 }

@@ -1,8 +1,10 @@
 package serve_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -10,11 +12,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/modectl/moded/internal/helper"
 	"github.com/modectl/moded/internal/workload"
 	"github.com/modectl/moded/internal/workload/serve"
+	"github.com/modectl/moded/pkg/facts"
 )
 
 // start serves on a socket until the test ends, and returns the socket.
@@ -31,7 +35,12 @@ func start(t *testing.T, s *serve.Server) (path string, ended <-chan error) {
 }
 
 func real() *serve.Server {
-	return serve.New("1", time.Minute, serve.Sources{Ready: serve.Ready, VLLM: serve.VLLM, Web: serve.Web})
+	return serve.New("1", time.Minute, serve.Sources{
+		Ready: serve.Ready, VLLM: serve.VLLM, Web: serve.Web,
+		Pods: func(_ context.Context, node string) facts.Pods {
+			return facts.Pods{Part: facts.Part{Unknown: "nobody has the key"}, Node: node}
+		},
+	})
 }
 
 // service is a web server on loopback that is up from the second question on.
@@ -157,5 +166,83 @@ func TestAClientDoesNotWaitForEver(t *testing.T) {
 	}
 	if err := workload.NewClient(path+"x", "1").Ready(t.Context(), "http://127.0.0.1/"); err == nil {
 		t.Error("ready without a helper")
+	}
+}
+
+func TestAllPartsAreAskedSideBySideInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		silence := func(ctx context.Context) facts.Part {
+			<-ctx.Done()
+			return facts.Part{Unknown: context.Cause(ctx).Error()}
+		}
+		s := serve.New("1", time.Minute, serve.Sources{
+			Ready: func(context.Context, string) error { return nil },
+			VLLM:  func(ctx context.Context, _ []workload.Server) facts.VLLM { return facts.VLLM{Part: silence(ctx)} },
+			Web:   func(context.Context, []string) facts.Web { panic("a bug") },
+			Pods:  func(ctx context.Context, _ string) facts.Pods { return facts.Pods{Part: silence(ctx)} },
+		})
+		began := time.Now()
+		a := s.Answer(t.Context(), workload.Question{
+			Ready: "http://127.0.0.1/", VLLM: []workload.Server{{}}, Web: []string{""}, Node: ".",
+		})
+		if took := time.Since(began); took != serve.Deadline || took >= s.Patience || s.Patience >= workload.Patience {
+			t.Errorf("it took %s of %s and %s", took, s.Patience, workload.Patience)
+		}
+		if !a.Ready || a.VLLM.Unknown != "no answer after 5s" || a.Pods.Unknown != "no answer after 5s" || a.Web.Unknown != "internal error: a bug" {
+			t.Errorf("got %+v, %+v, %+v, %+v", a, a.VLLM, a.Web, a.Pods)
+		}
+		if a := s.Answer(t.Context(), workload.Question{}); a != (workload.Answer{}) {
+			t.Errorf("nothing was asked, and the answer is %+v", a)
+		}
+	})
+}
+
+func TestAnAnswerComesOverTheSocket(t *testing.T) {
+	t.Parallel()
+	path, _ := start(t, real())
+	server, daw := inference{}.start(t), reaper(t, says(fmt.Sprintf(answer, "5", "64")))
+	got, err := workload.NewClient(path, "1").Look(t.Context(), workload.Question{
+		VLLM: []workload.Server{{Name: "main", URL: server}}, Web: []string{daw}, Node: "box",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := got.VLLM.List[0]; !s.Known() || s.Name != "main" || s.Running != 3 || !s.Healthy {
+		t.Errorf("vLLM: %+v", s)
+	}
+	if d := got.Web.List[0]; !d.Known() || d.URL != daw || d.State != "recording" || d.Armed != 1 {
+		t.Errorf("REAPER: %+v", d)
+	}
+	if got.Pods.Node != "box" || got.Pods.Unknown != "nobody has the key" {
+		t.Errorf("pods: %+v", got.Pods)
+	}
+}
+
+func TestWhatAServerSendsIsFitToBeShown(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = bufio.NewReader(conn).ReadString('\n')
+			_, _ = conn.Write([]byte("HTTP/1.1 200 OK\r\nno \x1b[2J colon\r\n\r\n")) // the test fails if it did not get there
+			_ = conn.Close()
+		}
+	}()
+	url := "http://" + l.Addr().String()
+	s := real()
+	a := s.Answer(t.Context(), workload.Question{Ready: url, VLLM: []workload.Server{{URL: url}}, Web: []string{url}})
+	for _, said := range []string{a.Detail, a.VLLM.List[0].Unknown, a.Web.List[0].Unknown} {
+		if said == "" || strings.ContainsRune(said, 0x1b) {
+			t.Errorf("%q is not fit to be shown", said)
+		}
 	}
 }

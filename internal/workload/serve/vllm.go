@@ -40,12 +40,12 @@ func VLLM(ctx context.Context, servers []workload.Server) facts.VLLM {
 	return out
 }
 
-// why is what an error says, empty without one.
+// why is what an error says, empty without one. Some quote what a server sent.
 func why(err error) string {
 	if err == nil {
 		return ""
 	}
-	return err.Error()
+	return workload.Words(err.Error())
 }
 
 // ignored is for what says nothing about whether a server is at work.

@@ -1,0 +1,59 @@
+package workload
+
+import (
+	"strings"
+	"unicode"
+
+	"github.com/modectl/moded/pkg/facts"
+)
+
+// Words makes a sentence that somebody else wrote fit for logs, terminals and
+// the history: one line of printable runes, not too long.
+func Words(text string) string {
+	const most = 200
+	runes := []rune(strings.Map(func(r rune) rune {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, strings.TrimSpace(text)))
+	if len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return string(runes)
+}
+
+// clean makes all words of an answer fit to be shown. The helper does so, too;
+// but it reads what strangers send, and the brain does not rely on it.
+func (a *Answer) clean() {
+	a.Detail = Words(a.Detail)
+	if a.VLLM != nil {
+		a.VLLM.Unknown = Words(a.VLLM.Unknown)
+		for i := range a.VLLM.List {
+			s := &a.VLLM.List[i]
+			s.Unknown = Words(s.Unknown)
+			each(s.Models, facts.Clean)
+		}
+	}
+	if a.Web != nil {
+		a.Web.Unknown = Words(a.Web.Unknown)
+		for i := range a.Web.List {
+			d := &a.Web.List[i]
+			d.Unknown, d.User, d.State = Words(d.Unknown), facts.Clean(d.User), facts.Clean(d.State)
+		}
+	}
+	if a.Pods != nil {
+		a.Pods.Unknown, a.Pods.Node = Words(a.Pods.Unknown), facts.Clean(a.Pods.Node)
+		for i := range a.Pods.List {
+			p := &a.Pods.List[i]
+			p.Namespace, p.Name, p.UID = facts.Clean(p.Namespace), facts.Clean(p.Name), facts.Clean(p.UID)
+			p.Phase, p.Owner = facts.Clean(p.Phase), facts.Clean(p.Owner)
+		}
+	}
+}
+
+func each(list []string, do func(string) string) {
+	for i := range list {
+		list[i] = do(list[i])
+	}
+}
