@@ -28,16 +28,20 @@ type news struct {
 }
 
 // emitter sends signals in order, from one goroutine. PropertiesChanged are
-// coalesced: what is sent is always the difference to the newest state.
+// coalesced: what is sent is always the difference to the newest state, and
+// whatever somebody has read in between and that was changed back since.
 type emitter struct {
 	mu    sync.Mutex
 	queue []news
 	dirty bool
 	wake  chan struct{}
 
-	// sent and last belong to run.
+	// sent is what the signals have said so far, nil before run, and owed are
+	// the properties that somebody has read with another value.
 	sent map[string]dbus.Variant
-	last time.Time
+	owed map[string]bool
+
+	last time.Time // belongs to run
 }
 
 func (e *emitter) init() { e.wake = make(chan struct{}, 1) }
@@ -66,6 +70,23 @@ func (e *emitter) dropLocked() {
 	e.queue = slices.Delete(e.queue, at, at+1)
 }
 
+// owe says that somebody has read these properties. It does not block.
+func (e *emitter) owe(values map[string]dbus.Variant) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.sent == nil {
+		return
+	}
+	for name, v := range values {
+		if !reflect.DeepEqual(v, e.sent[name]) {
+			e.owed[name], e.dirty = true, true
+		}
+	}
+	if e.dirty {
+		e.poke()
+	}
+}
+
 func (e *emitter) poke() {
 	select {
 	case e.wake <- struct{}{}:
@@ -76,10 +97,11 @@ func (e *emitter) poke() {
 // run sends until the context ends. Nobody was there to hear what happened
 // before it began.
 func (e *emitter) run(ctx context.Context, s *Server) {
+	first := s.shown.Load().all()
 	e.mu.Lock()
 	e.queue, e.dirty = nil, false
+	e.sent, e.owed = first, map[string]bool{}
 	e.mu.Unlock()
-	e.sent = s.shown.Load().all()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -122,24 +144,32 @@ func (e *emitter) drain(s *Server) (wait time.Duration) {
 	return 0
 }
 
-// properties sends what differs from what was sent before.
+// properties sends what differs from what was sent or read before.
 func (e *emitter) properties(s *Server) {
 	if s.refreshModes() { // a reload changes them, and the engine's state not
 		s.renew()
 	}
-	now := s.shown.Load().all()
-	changed := map[string]dbus.Variant{}
-	for name, v := range now {
-		if name != manager1.PropVersion && !reflect.DeepEqual(v, e.sent[name]) {
-			changed[name] = v
-		}
-	}
-	e.sent = now
+	changed := e.settle(s.shown.Load().all())
 	if len(changed) == 0 {
 		return
 	}
 	e.last = time.Now()
 	s.emit(properties, "PropertiesChanged", manager1.Interface, changed, []string{})
+}
+
+// settle returns what of the properties is news, and takes it as sent.
+func (e *emitter) settle(now map[string]dbus.Variant) map[string]dbus.Variant {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	changed := map[string]dbus.Variant{}
+	for name, v := range now {
+		if name != manager1.PropVersion && (e.owed[name] || !reflect.DeepEqual(v, e.sent[name])) {
+			changed[name] = v
+		}
+	}
+	e.sent = now
+	clear(e.owed)
+	return changed
 }
 
 // emit sends one signal. A bus that does not take it is lost, and Done says so.

@@ -27,6 +27,16 @@ func (n *snapshot) all() map[string]dbus.Variant {
 	return n.values
 }
 
+// read is all for somebody who asked: what was read and is not what the signals
+// said last is owed a signal.
+func (n *snapshot) read() map[string]dbus.Variant {
+	n.once.Do(func() {
+		n.values = n.server.write(n.state)
+		n.server.emitter.owe(n.values)
+	})
+	return n.values
+}
+
 // write makes properties of a state.
 func (s *Server) write(state fsm.State) map[string]dbus.Variant {
 	p := manager1.Properties{Mode: state.Mode, Target: state.Target, Transition: progressRow(state.Open),
@@ -54,7 +64,7 @@ func (s *Server) get(_ context.Context, c *call) ([]any, error) {
 	if err := knownInterface(c.text(0)); err != nil {
 		return nil, err
 	}
-	v, ok := s.shown.Load().all()[c.text(1)]
+	v, ok := s.shown.Load().read()[c.text(1)]
 	if !ok || c.text(0) != manager1.Interface {
 		return nil, busError("UnknownProperty", "there is no such property")
 	}
@@ -68,7 +78,7 @@ func (s *Server) getAll(_ context.Context, c *call) ([]any, error) {
 	if c.text(0) != manager1.Interface {
 		return []any{map[string]dbus.Variant{}}, nil
 	}
-	return []any{s.shown.Load().all()}, nil
+	return []any{s.shown.Load().read()}, nil
 }
 
 func (s *Server) set(_ context.Context, c *call) ([]any, error) {

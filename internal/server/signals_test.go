@@ -110,6 +110,28 @@ func TestManyChangesAreFewSignalsAndTheLastOneComes(t *testing.T) {
 	}
 }
 
+// TestWhatSomebodyHasReadIsPutRight changes a property back before its signal
+// was due. Who read it in between must hear of it.
+func TestWhatSomebodyHasReadIsPutRight(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	signals, c := r.listen(), r.client()
+	r.server.Changed(fsm.State{Mode: "desktop", Degraded: []string{"a"}})
+	next(t, signals) // from here on the next one waits
+	r.server.Changed(fsm.State{Mode: "desktop", Degraded: []string{"b"}})
+	p, err := c.Properties(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.server.Changed(fsm.State{Mode: "desktop", Degraded: []string{"a"}})
+	for seen := p.Degraded[0]; seen != "a"; {
+		v := next(t, signals).Body[1].(map[string]dbus.Variant)
+		if now, ok := v["Degraded"].Value().([]string); ok {
+			seen = now[0]
+		}
+	}
+}
+
 func TestPropertiesAreThoseOfTheState(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
