@@ -1,0 +1,276 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/creack/pty"
+
+	"github.com/modectl/moded/dbus/manager1"
+	"github.com/modectl/moded/dbus/manager1/manager1test"
+)
+
+// TestMain lets the test's binary be modectl, so that tests can run the real
+// one on a terminal of its own.
+func TestMain(m *testing.M) {
+	if os.Getenv("BE_MODECTL") == "1" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// terminal is a pseudo-terminal with modectl on it, and what it shows.
+type terminal struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	pty    *os.File
+	closed chan struct{} // when all was read
+
+	mu      sync.Mutex
+	screen  screen
+	raw     bytes.Buffer
+	changed chan struct{} // closed by the next change
+}
+
+func start(t *testing.T, address string, columns, rows uint16, args ...string) *terminal {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	term := &terminal{t: t, cmd: exec.Command(self, args...), closed: make(chan struct{}), changed: make(chan struct{})}
+	term.screen.columns = int(columns)
+	term.cmd.Env = []string{"BE_MODECTL=1", "MODECTL_BUS=" + address, "TERM=xterm", "NO_COLOR=1", "LANG=C.UTF-8"}
+	if term.pty, err = pty.StartWithSize(term.cmd, &pty.Winsize{Cols: columns, Rows: rows}); err != nil {
+		t.Fatal(err)
+	}
+	go term.read()
+	t.Cleanup(func() {
+		_ = term.cmd.Process.Kill()
+		_ = term.pty.Close()
+	})
+	return term
+}
+
+func (p *terminal) read() {
+	defer close(p.closed)
+	buf := make([]byte, 4096)
+	for {
+		n, err := p.pty.Read(buf)
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		p.raw.Write(buf[:n])
+		p.screen.write(p.raw.Bytes())
+		close(p.changed)
+		p.changed = make(chan struct{})
+		p.mu.Unlock()
+	}
+}
+
+// await waits until the screen is as a test wants it.
+func (p *terminal) await(what string, ok func(lines []string) bool) []string {
+	p.t.Helper()
+	late := time.After(20 * time.Second)
+	for {
+		p.mu.Lock()
+		lines, changed := p.screen.text(), p.changed
+		p.mu.Unlock()
+		if ok(lines) {
+			return lines
+		}
+		select {
+		case <-changed:
+		case <-late:
+			p.t.Fatalf("%s: the screen shows\n%s", what, strings.Join(lines, "\n"))
+		}
+	}
+}
+
+func has(text string) func([]string) bool {
+	return func(lines []string) bool { return strings.Contains(strings.Join(lines, "\n"), text) }
+}
+
+// screen is as much of a terminal as a table that is drawn in place needs. It
+// does not wrap again what it shows when it is resized, as xterm does not.
+type screen struct {
+	columns int
+	lines   [][]rune
+	row     int
+	column  int
+	wraps   bool
+}
+
+// write shows a text from its beginning, as if the screen had been empty.
+func (s *screen) write(text []byte) {
+	*s = screen{columns: s.columns, wraps: true}
+	for rest := string(text); rest != ""; {
+		if seq, ok := strings.CutPrefix(rest, "\x1b["); ok {
+			end := strings.IndexFunc(seq, func(r rune) bool { return r >= '@' })
+			if end < 0 {
+				return // the rest is still to come
+			}
+			s.obey(seq[:end], seq[end])
+			rest = seq[end+1:]
+			continue
+		}
+		if !utf8.FullRuneInString(rest) {
+			return
+		}
+		r, size := utf8.DecodeRuneInString(rest)
+		rest = rest[size:]
+		s.put(r)
+	}
+}
+
+func (s *screen) obey(arg string, what byte) {
+	n, _ := strconv.Atoi(arg)
+	switch what {
+	case 'A':
+		s.row = max(s.row-max(n, 1), 0)
+	case 'K':
+		s.line()
+		s.lines[s.row] = s.lines[s.row][:min(s.column, len(s.lines[s.row]))]
+	case 'J':
+		s.line()
+		s.lines[s.row] = s.lines[s.row][:min(s.column, len(s.lines[s.row]))]
+		s.lines = s.lines[:s.row+1]
+	case 'h', 'l':
+		if arg == "?7" {
+			s.wraps = what == 'h'
+		}
+	}
+}
+
+func (s *screen) put(r rune) {
+	switch {
+	case r == '\r':
+		s.column = 0
+		return
+	case r == '\n':
+		s.row++
+		return
+	case s.columns > 0 && s.column >= s.columns && s.wraps:
+		s.row, s.column = s.row+1, 0
+	case s.columns > 0 && s.column >= s.columns:
+		s.column = s.columns - 1
+	}
+	s.line()
+	for len(s.lines[s.row]) <= s.column {
+		s.lines[s.row] = append(s.lines[s.row], ' ')
+	}
+	s.lines[s.row][s.column] = r
+	s.column++
+}
+
+func (s *screen) line() {
+	for len(s.lines) <= s.row {
+		s.lines = append(s.lines, nil)
+	}
+}
+
+func (s *screen) text() []string {
+	var lines []string
+	for _, l := range s.lines {
+		lines = append(lines, strings.TrimRight(string(l), " "))
+	}
+	return lines
+}
+
+func plan(outcome, summary string, more ...string) manager1.Plan {
+	p := manager1.Plan{Allowed: outcome == manager1.Pass, Verdicts: []manager1.Verdict{{Guard: "audio-idle", Kind: "audio", Outcome: outcome, Code: outcome, Summary: summary, Remedy: map[bool]string{true: "stop the take"}[outcome != manager1.Pass]}}}
+	for i, text := range more {
+		p.Verdicts = append(p.Verdicts, manager1.Verdict{Guard: fmt.Sprintf("guard-%d", i), Outcome: manager1.Pass, Summary: text})
+	}
+	return p
+}
+
+func workstation() *manager1test.Daemon {
+	return &manager1test.Daemon{
+		Properties: manager1.Properties{Mode: "desktop", Modes: []string{"desktop", "compute"}},
+		Plans:      map[string]manager1.Plan{"compute": plan(manager1.Pass, "nobody plays or records")},
+	}
+}
+
+func news(p *manager1.Properties) { p.Holds++ }
+
+func TestTheTableOfGuardsIsDrawnInPlaceAndLeftClean(t *testing.T) {
+	t.Parallel()
+	address := manager1test.Bus(t)
+	d := workstation()
+	d.Serve(t, address)
+	term := start(t, address, 80, 24, "guards", "compute", "--watch", "--interval", "1h")
+	term.await("the first answer", has("nobody plays or records"))
+	d.SetPlan("compute", plan(manager1.Deny, "REAPER is recording"))
+	d.Change(news)
+	lines := term.await("the take", has("to do: stop the take"))
+	if len(lines) != 5 || !strings.HasPrefix(lines[1], "compute: refused by audio-idle") || lines[4] != "" {
+		t.Errorf("the screen shows\n%s", strings.Join(lines, "\n"))
+	}
+	d.Stop()
+	term.await("the daemon is gone", has("moded is not on the bus since"))
+	workstation().Serve(t, address)
+	lines = term.await("the daemon is back", has("nobody plays or records"))
+	if len(lines) != 4 {
+		t.Errorf("the screen shows\n%s", strings.Join(lines, "\n"))
+	}
+	if _, err := term.pty.Write([]byte{3}); err != nil { // Ctrl-C
+		t.Fatal(err)
+	}
+	if err := term.cmd.Wait(); err != nil {
+		t.Errorf("modectl ended with %v", err)
+	}
+	<-term.closed
+	lines = term.screen.text()
+	if term.screen.column != 0 || !term.screen.wraps || strings.Contains(strings.Join(lines, ""), "^C") || !has("audio-idle")(lines) {
+		t.Errorf("left in column %d, wrapping %v:\n%s", term.screen.column, term.screen.wraps, strings.Join(lines, "\n"))
+	}
+	if raw := term.raw.String(); strings.Contains(raw, "?25l") || strings.Contains(raw, "?1049") {
+		t.Error("the cursor was hidden, or the screen changed")
+	}
+}
+
+func TestTheTableFollowsTheSizeOfItsTerminal(t *testing.T) {
+	t.Parallel()
+	address := manager1test.Bus(t)
+	d := workstation()
+	long := "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
+	d.SetPlan("compute", plan(manager1.Pass, long))
+	d.Serve(t, address)
+	term := start(t, address, 120, 24, "guards", "compute", "--watch", "--interval", "1h")
+	term.await("the first answer", has("eleven twelve thirteen fourteen"))
+	if err := pty.Setsize(term.pty, &pty.Winsize{Cols: 60, Rows: 24}); err != nil {
+		t.Fatal(err)
+	}
+	lines := term.await("a narrow terminal", func(lines []string) bool {
+		joined := strings.Join(lines, "\n")
+		return strings.Contains(joined, "fourteen") && !strings.Contains(joined, long)
+	})
+	for _, line := range lines {
+		if len([]rune(line)) > 60 {
+			t.Errorf("%q is too wide", line)
+		}
+	}
+}
+
+func TestATableHigherThanItsTerminalIsCut(t *testing.T) {
+	t.Parallel()
+	address := manager1test.Bus(t)
+	d := workstation()
+	d.SetPlan("compute", plan(manager1.Pass, "quiet", "a", "b", "c", "d", "e", "f", "g", "h"))
+	d.Serve(t, address)
+	term := start(t, address, 80, 6, "guards", "compute", "--watch", "--interval", "1h")
+	lines := term.await("the table", has("… 7 more lines"))
+	if len(lines) > 6 {
+		t.Errorf("the screen shows\n%s", strings.Join(lines, "\n"))
+	}
+}
