@@ -75,12 +75,19 @@ func read[T any](ctx context.Context, u *url.URL, limit int64, parse func(io.Rea
 	return v, nil
 }
 
-// accepted is nil for the answer 200.
+// errStatus is an answer with another status than 200.
+type errStatus int
+
+func (e errStatus) Error() string {
+	return fmt.Sprintf("it answers %d %s", int(e), http.StatusText(int(e)))
+}
+
+// accepted is nil for the answer 200, else an errStatus.
 func accepted(resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
-	return fmt.Errorf("it answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	return errStatus(resp.StatusCode)
 }
 
 // bounded is a body that fails instead of being longer than left.

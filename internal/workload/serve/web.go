@@ -56,7 +56,9 @@ func askREAPER(ctx context.Context, tables string, d *facts.DAW) error {
 	}
 	u.Host = addr.String() // this address and not the other one of localhost
 	p, err := read(ctx, u.JoinPath("_", commands), maxProject, readProject)
-	if err != nil {
+	if status := errStatus(0); errors.As(err, &status) {
+		return fmt.Errorf("%w: %w", errNotREAPER, status)
+	} else if err != nil {
 		return err
 	}
 	if again, err := owner(tables, addr); err != nil || again != uid {

@@ -101,8 +101,8 @@ func TestWhatIsNotREAPERIsUnknown(t *testing.T) {
 		"other lines":            {says(right + "MARKER_LIST\nMARKER\tx\t1\t2\n"), alien},
 		"a line without end":     {says(right + "TRACK\t1\t" + long(1<<20)), alien},
 		"too much":               {says(right + strings.Repeat("TRACK\t1\tx\t0\t1.0\n", 1<<19)), "too long"},
-		"a password":             {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, "401"},
-		"elsewhere":              {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, "302"},
+		"a password":             {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }, alien + ": it answers 401"},
+		"elsewhere":              {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }, alien + ": it answers 302"},
 		"silence":                {hang, "no answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
