@@ -235,7 +235,7 @@ func TestATornStreamIsNoCleanEnd(t *testing.T) {
 }
 
 func FuzzGraph(f *testing.F) {
-	for _, name := range []string{"jack-unlinked.json", "recording.json"} {
+	for _, name := range []string{"jack-unlinked.json", "recording.json", "pipewire-1.4/native+pulse.json", "pipewire-1.4/corked.json"} {
 		f.Add(load(f, name))
 	}
 	f.Add([]byte(doc(client(1, `"application.name":{"a":[1]}`), node(2, "running", `"client.id":1,"client.api":"jack"`), link(3, 9, 2, "")) + doc(`{"id":2,"info":null}`)))
