@@ -19,6 +19,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 
 	"github.com/modectl/moded/internal/workload/cluster"
 	"github.com/modectl/moded/pkg/facts"
@@ -32,6 +34,8 @@ type apiServer struct {
 	pods []corev1.Pod
 	// instead answers in place of everything else.
 	instead http.HandlerFunc
+	// binary lets it speak protobuf to those who take it, as real ones do.
+	binary bool
 }
 
 func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +46,7 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.instead(w, r)
 	case r.Method == http.MethodGet && r.URL.Path == "/api/v1/nodes/"+s.node.Name:
 		s.node.TypeMeta = metav1.TypeMeta{Kind: "Node", APIVersion: "v1"}
-		reply(w, http.StatusOK, s.node)
+		s.reply(w, r, &s.node)
 	case r.Method == http.MethodGet && r.URL.Path == "/api/v1/pods":
 		s.list(w, r)
 	default:
@@ -67,7 +71,19 @@ func (s *apiServer) list(w http.ResponseWriter, r *http.Request) {
 	if from+limit < len(s.pods) {
 		list.Continue = strconv.Itoa(from + limit)
 	}
-	reply(w, http.StatusOK, list)
+	s.reply(w, r, &list)
+}
+
+func (s *apiServer) reply(w http.ResponseWriter, r *http.Request, v runtime.Object) {
+	if !s.binary || !strings.Contains(r.Header.Get("Accept"), "application/vnd.kubernetes.protobuf") {
+		reply(w, http.StatusOK, v)
+		return
+	}
+	scheme := runtime.NewScheme()
+	w.Header().Set("Content-Type", "application/vnd.kubernetes.protobuf")
+	if err := errors.Join(corev1.AddToScheme(scheme), protobuf.NewSerializer(scheme, scheme).Encode(v, w)); err != nil {
+		panic(err)
+	}
 }
 
 func status(w http.ResponseWriter, code int, reason metav1.StatusReason) {
@@ -142,16 +158,19 @@ func TestPodsOfTheNodeAreTold(t *testing.T) {
 	mirror.CreationTimestamp = metav1.Time{Time: begun}
 	alone := pod("alone", corev1.PodSpec{})
 	alone.Status.Phase = corev1.PodPending
-	s := &apiServer{node: named("box"), pods: []corev1.Pod{mirror, alone, job}}
-	s.node.Spec.Unschedulable = true
-	got := ask(t, s.start(t), "box", ample)
-	want := facts.Pods{Part: facts.Part{At: got.At}, Node: "box", Unschedulable: true, List: []facts.Pod{
+	want := facts.Pods{Node: "box", Unschedulable: true, List: []facts.Pod{
 		{Namespace: "default", Name: "train-x7", UID: "u-1", Phase: "Running", Owner: "Job", GPUs: 2, Since: begun},
 		{Namespace: "default", Name: "kube-proxy-box?[2J", UID: "u-1", Phase: "Running", Owner: "Node", Since: begun},
 		{Namespace: "default", Name: "alone", UID: "u-1", Phase: "Pending"},
 	}}
-	if diff := cmp.Diff(want, got); diff != "" || got.At.IsZero() {
-		t.Errorf("(-want +got)\n%s", diff)
+	for _, binary := range []bool{false, true} {
+		s := &apiServer{node: named("box"), pods: []corev1.Pod{mirror, alone, job}, binary: binary}
+		s.node.Spec.Unschedulable = true
+		got := ask(t, s.start(t), "box", ample)
+		want.At = got.At
+		if diff := cmp.Diff(want, got); diff != "" || got.At.IsZero() {
+			t.Errorf("protobuf %t (-want +got)\n%s", binary, diff)
+		}
 	}
 }
 
