@@ -18,7 +18,7 @@ func Place(text string) (slice, unit, userSlice, userUnit, session, pod string) 
 // Identified tells whether a process is whose a descriptor of its directory says.
 func Identified(dir *os.File, pid uint32) bool {
 	w := newWalker(context.Background(), probe.Question{}, -1, nil)
-	return w.identify(int(dir.Fd()), &proc{Process: facts.Process{PID: pid}})
+	return w.identify(int(dir.Fd()), &proc{Process: facts.Process{PID: pid}}) == nil
 }
 
 // Fdinfo is how an fdinfo file is read.

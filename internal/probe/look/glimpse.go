@@ -87,8 +87,14 @@ func (w *walker) glimpse(dir int, p *proc) bool {
 
 // introduce finds out whose a process is.
 func (w *walker) introduce(dir int, t *task, p proc) {
-	if !t.gone() && w.identify(dir, &p) {
+	if t.gone() {
+		return
+	}
+	switch err := w.identify(dir, &p); {
+	case err == nil:
 		t.proc = &p
+	case !vanished(err):
+		w.blind++
 	}
 }
 

@@ -210,8 +210,8 @@ func (m *Machine) opened(ctx context.Context, pid uint32, file string) (p facts.
 	})
 	one := proc{Process: facts.Process{PID: pid}}
 	w.name(dir, &one)
-	if !w.identify(dir, &one) {
-		return p, false, unix.ESRCH
+	if err := w.identify(dir, &one); err != nil {
+		return p, false, err
 	}
 	return one.Process, has, err
 }

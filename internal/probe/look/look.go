@@ -117,13 +117,13 @@ func (m *Machine) table(ctx context.Context, budget time.Duration, q probe.Quest
 		return m.walk(ctx, q)
 	})
 	if q.Audio || len(q.Processes) > 0 {
-		a.Process = &facts.Processes{Part: part(err), List: named(seen.procs, q.Processes)}
+		a.Process = &facts.Processes{Part: mind(part(err), seen.wanted), List: named(seen.procs, q.Processes)}
 		if q.Audio && err == nil {
 			a.Process.Audio = m.audioServers(seen.procs)
 		}
 	}
 	if q.GPUs {
-		a.GPUs = &facts.GPUs{Part: part(err)}
+		a.GPUs = &facts.GPUs{Part: mind(part(err), seen.holders)}
 	}
 	if q.Jobs {
 		a.Jobs = &facts.Jobs{Part: part(err)}

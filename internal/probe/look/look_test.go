@@ -142,9 +142,10 @@ func TestAPartThatCannotBeReadIsUnknown(t *testing.T) {
 		"a file that is a FIFO does not block": {func(at tree) {
 			at.fifo("etc/passwd")
 			at.fifo("sys/devices/system/cpu/online")
-			at.fifo("proc/1400/status")
 			at.fifo("proc/1200/fdinfo/9")
 		}, ""},
+		"a holder that does not say who it is":   {func(at tree) { at.fifo("proc/1400/status") }, "process gpus"},
+		"a holder that does not say where it is": {func(at tree) { at.fifo("proc/1500/cgroup") }, "gpus"},
 		"cgroups that are nonsense are no error": {func(at tree) {
 			at.put("proc/1400/cgroup", "none")
 		}, ""},

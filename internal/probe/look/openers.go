@@ -43,7 +43,7 @@ func (m *Machine) Holders(ctx context.Context, file string) ([]facts.Process, er
 	}
 	slices.SortFunc(list, func(a, b facts.Process) int { return int(int64(a.PID) - int64(b.PID)) })
 	if closed > 0 {
-		err = fmt.Errorf("the descriptors of %d processes cannot be read", closed)
+		err = fmt.Errorf("%d processes do not let themselves be looked into", closed)
 	}
 	return list, err
 }
@@ -102,8 +102,11 @@ func (o *opener) above(fds int, pid uint32) *proc {
 	defer unix.Close(dir)
 	p := proc{Process: facts.Process{PID: pid}}
 	o.name(dir, &p)
-	if !o.identify(dir, &p) {
-		return nil
+	switch err := o.identify(dir, &p); {
+	case err == nil:
+		return &p
+	case !vanished(err):
+		o.closed++
 	}
-	return &p
+	return nil
 }

@@ -36,8 +36,29 @@ type survey struct {
 	// procs, sorted by pid, are those asked for by name, the audio servers and
 	// the holders of GPU nodes.
 	procs []proc
+	strangers
 	// first is the first look at all processes, when jobs are asked for.
 	first glimpses
+}
+
+// strangers counts who matters and does not let us see who it is.
+type strangers struct{ wanted, holders int }
+
+func (s *strangers) meet(wanted, holder bool) {
+	if wanted {
+		s.wanted++
+	}
+	if holder {
+		s.holders++
+	}
+}
+
+// mind makes a part unknown when there are any.
+func mind(p facts.Part, strangers int) facts.Part {
+	if p.Known() && strangers > 0 {
+		p.Unknown = fmt.Sprintf("%d processes do not let themselves be looked into", strangers)
+	}
+	return p
 }
 
 // walk goes through the process table once.
@@ -55,6 +76,8 @@ func (m *Machine) walk(ctx context.Context, q probe.Question) (survey, error) {
 	var s survey
 	for _, w := range crew {
 		s.procs = append(s.procs, w.found...)
+		s.strangers.wanted += w.strangers.wanted
+		s.strangers.holders += w.strangers.holders
 		s.first.join(w.glimpses)
 	}
 	slices.SortFunc(s.procs, func(a, b proc) int { return int(int64(a.PID) - int64(b.PID)) })
@@ -68,6 +91,7 @@ type walker struct {
 	proc  int // descriptor of /proc
 	users map[uint32]string
 	found []proc
+	strangers
 	glimpses
 	text  []byte
 	link  []byte
@@ -101,8 +125,11 @@ func (w *walker) visit(pid uint32) {
 	}
 	if wanted || len(p.nodes) > 0 || p.closed {
 		w.name(dir, &p)
-		if w.identify(dir, &p) {
+		switch err := w.identify(dir, &p); {
+		case err == nil:
 			w.found = append(w.found, p)
+		case !vanished(err):
+			w.strangers.meet(wanted, len(p.nodes) > 0 || p.closed)
 		}
 	}
 }
@@ -136,25 +163,28 @@ func (w *walker) wanted(p facts.Process) bool {
 	return w.q.Audio && audioServer(p) != "" || slices.ContainsFunc(w.q.Processes, p.Named)
 }
 
-// identify reads whose a process is; false when it has just ended. All is read
-// through the descriptor: it cannot become another process's.
-func (w *walker) identify(dir int, p *proc) bool {
+// identify reads whose a process is; the error is ESRCH when it has just ended.
+// All is read through the descriptor: it cannot become another process's.
+func (w *walker) identify(dir int, p *proc) error {
 	cgroup, err := readInto(dir, "cgroup", w.text)
-	if err != nil && vanished(err) {
-		return false
+	if err != nil {
+		return err
 	}
 	at := placeIn(string(cgroup))
 	status, err := readInto(dir, "status", w.text)
 	if err != nil {
-		return false
+		return err
 	}
 	uid, ok := parseUID(string(status))
-	if !ok || zombie(string(status)) {
-		return false
+	if !ok {
+		return fmt.Errorf("the status of %d does not say whose it is", p.PID)
+	}
+	if zombie(string(status)) {
+		return unix.ESRCH
 	}
 	at.enter(p)
 	p.UID, p.User = uid, w.users[uid]
-	return true
+	return nil
 }
 
 // zombie tells whether only the exit status of a process is left. While threads
@@ -258,5 +288,5 @@ func (m *Machine) single(pid uint32) (proc, bool) {
 	w := newWalker(context.Background(), probe.Question{}, -1, m.users())
 	p := proc{Process: facts.Process{PID: pid}}
 	w.name(dir, &p)
-	return p, w.identify(dir, &p)
+	return p, w.identify(dir, &p) == nil
 }
