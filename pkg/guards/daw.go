@@ -99,10 +99,8 @@ func (g daw) Judge(f *facts.Facts, _ Asked) fsm.Verdict {
 // look sorts all DAWs that run.
 func (g daw) look(f *facts.Facts) stage {
 	var s stage
-	for _, p := range f.Process.List {
-		if !g.meant(p) {
-			continue
-		}
+	daws := slices.DeleteFunc(slices.Clone(f.Process.List), func(p facts.Process) bool { return !g.meant(p) })
+	for _, p := range daws {
 		who := processOf(p, "has its audio device open")
 		open, why := g.device(f, p)
 		switch {
@@ -120,7 +118,7 @@ func (g daw) look(f *facts.Facts) stage {
 			s.closed = append(s.closed, who)
 		}
 	}
-	s.open = append(s.open, g.strangers(f)...)
+	s.open = append(s.open, g.strangers(f, daws)...)
 	return s
 }
 

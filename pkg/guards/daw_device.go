@@ -70,13 +70,12 @@ func (g daw) named(p facts.Process, name string) bool {
 	})
 }
 
-// strangers are nodes of DAWs of which no process was seen.
-func (g daw) strangers(f *facts.Facts) []fsm.Culprit {
+// strangers are nodes of DAWs that none of the DAWs seen as processes owns.
+func (g daw) strangers(f *facts.Facts, daws []facts.Process) []fsm.Culprit {
 	var out []fsm.Culprit
 	for _, u := range f.Audio.Users {
 		for _, n := range u.Nodes {
-			known := slices.ContainsFunc(f.Process.List, func(p facts.Process) bool { return g.meant(p) && g.owns(p, u.UID, n) })
-			if !known && g.meant(facts.Process{Exe: n.Binary}) {
+			if g.meant(facts.Process{Exe: n.Binary}) && !slices.ContainsFunc(daws, func(p facts.Process) bool { return g.owns(p, u.UID, n) }) {
 				out = append(out, fsm.Culprit{
 					Kind: "client", Client: facts.Clean(n.Client), Comm: facts.Clean(n.Binary), PID: n.PID,
 					UID: u.UID, User: facts.Clean(u.User), Detail: "has its audio device open",

@@ -65,7 +65,7 @@ func (g holds) Judge(f *facts.Facts, _ Asked) fsm.Verdict {
 const scopeAutomatic = "automatic"
 
 func holdOf(h facts.Hold) fsm.Culprit {
-	who := spoken(h.Who)
+	who := program(h.Who, "")
 	if who == "" {
 		who = userName(h.UID, facts.Clean(h.User))
 	}

@@ -8,11 +8,11 @@ import (
 )
 
 // spoken makes a sentence of somebody's own words fit for everybody's eyes: one
-// line, and no word of it is a path.
+// line, and no word of it is a path or an option with its value.
 func spoken(words string) string {
 	list := strings.Fields(words)
 	for i, w := range list {
-		if isPath(w) {
+		if isPath(w) || strings.HasPrefix(w, "-") && strings.Contains(w, "=") {
 			list[i] = "…"
 		}
 	}

@@ -24,8 +24,12 @@ func mute(s facts.VLLMServer) string {
 	return ""
 }
 
-// requestsOf is how many requests a server has that are known of.
+// requestsOf is how many requests a server has that are known of; none while its
+// unit is down.
 func requestsOf(s facts.VLLMServer) int {
+	if s.Active != "" && !running(s.Active) {
+		return 0
+	}
 	n := min(max(s.Running, 0), maxCount) + min(max(s.Waiting, 0), maxCount)
 	if n == 0 && s.Generating {
 		return 1

@@ -46,6 +46,7 @@ func (g vllmYield) Needs() Needs { return Needs{VLLM: true} }
 // fleet is what all servers do together.
 type fleet struct {
 	changing, serving, silent []fsm.Culprit
+	busy                      []fsm.Culprit // servers that have requests
 	requests                  int
 	dark                      string // the first server of which nothing is known, and why
 }
@@ -57,7 +58,10 @@ func fleetOf(f *facts.Facts) fleet {
 			out.changing = append(out.changing, serverOf(s, facts.Clean(s.Active)))
 			continue
 		}
-		out.requests += requestsOf(s)
+		if n := requestsOf(s); n > 0 {
+			out.requests += n
+			out.busy = append(out.busy, serverOf(s, requestsText(s)))
+		}
 		why := mute(s)
 		switch {
 		case s.Active == "active" && why != "":
@@ -75,7 +79,7 @@ func fleetOf(f *facts.Facts) fleet {
 func (g vllmYield) Judge(f *facts.Facts, _ Asked) fsm.Verdict {
 	s := fleetOf(f)
 	v := s.judge(g.requests, f)
-	if v.Outcome != fsm.Unknown && len(s.serving)+len(s.silent)+len(s.changing) > 0 {
+	if v.Outcome != fsm.Unknown && len(s.serving)+len(s.silent)+len(s.changing)+len(s.busy) > 0 {
 		v.Measured = count(s.requests, "request")
 		if g.requests >= 0 {
 			v.Limit = count(g.requests, "request")
@@ -92,7 +96,7 @@ func (s fleet) judge(limit int, f *facts.Facts) fsm.Verdict {
 		v.Culprits = s.changing
 	case limit >= 0 && s.requests > limit:
 		v = deny("vllm-requests", "there are more requests to drain than allowed", "wait for the requests to end, or send clients elsewhere")
-		v.Culprits = append(s.serving, s.silent...)
+		v.Culprits = s.busy
 	case !f.VLLM.Known():
 		v = unseenBy("moded", "vllm-yield", "vLLM", f.VLLM.Part)
 	case s.dark != "":
