@@ -52,8 +52,14 @@ var everyGPU = probe.Question{GPUs: true, Usage: true, NVML: true, Patient: true
 // judge is what the guard of kind gpu makes of an answer when the desktop ends.
 func judge(t *testing.T, gpus *facts.GPUs, units ...string) fsm.Verdict {
 	t.Helper()
+	return judgeAs(t, "gpu", gpus, units...)
+}
+
+// judgeAs is the same of another kind of guard.
+func judgeAs(t *testing.T, kind string, gpus *facts.GPUs, units ...string) fsm.Verdict {
+	t.Helper()
 	kinds := guards.Builtin()
-	i := slices.IndexFunc(kinds, func(k guards.Kind) bool { return k.Name == "gpu" })
+	i := slices.IndexFunc(kinds, func(k guards.Kind) bool { return k.Name == kind })
 	g, err := kinds[i].New("")
 	if err != nil {
 		t.Fatal(err)
@@ -246,6 +252,36 @@ process gpu1 pid=77777 kind=compute gi=2 ci=0
 			}
 			if v := judge(t, a.GPUs, "ai.service"); v.Outcome != fsm.Deny || v.Code != "gpu-compute" {
 				t.Errorf("got %+v", v)
+			}
+		})
+	}
+}
+
+// Nobody asks about use here: who holds memory, the library tells all the same.
+func TestTheGuardOfMemoryIsRightToo(t *testing.T) {
+	t.Parallel()
+	managed := []string{"ai.service"}
+	for name, c := range map[string]struct {
+		conf    string
+		units   []string
+		outcome fsm.Outcome
+	}{
+		"all that computes is managed":          {three + desktop + service, managed, fsm.Pass},
+		"the service is nobody's":               {three + desktop + service, nil, fsm.Deny},
+		"the desktop computes too":              {three + desktop + service + "process gpu0 pid=1200 kind=compute\n", managed, fsm.Deny},
+		"a process that nobody can see":         {three + desktop + service + "process gpu0 pid=99999 kind=compute\n", managed, fsm.Deny},
+		"a MIG device's user is nobody's":       {three + desktop + "mig gpu1 gi=1 ci=0 uuid=MIG-a\nprocess gpu1 pid=88888 kind=compute gi=1 ci=0\n", managed, fsm.Deny},
+		"a GPU is lost":                         {three + desktop + service + "lost gpu0\n", managed, fsm.Unknown},
+		"a GPU does not tell its memory":        {three + desktop + service + "NOT_SUPPORTED nvmlDeviceGetMemoryInfo gpu0\n", managed, fsm.Unknown},
+		"an update without a reboot":            {three + "init LIB_RM_VERSION_MISMATCH\n", managed, fsm.Unknown},
+		"a crash":                               {three + "crash nvmlDeviceGetMemoryInfo\n", managed, fsm.Unknown},
+		"the service of another is on a device": {three + desktop + service, []string{"other.service"}, fsm.Deny},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			gpus := workstation(t, library(t, c.conf)).Look(context.Background(), probe.Question{GPUs: true, NVML: true, Patient: true}).GPUs
+			if v := judgeAs(t, "gpu-memory", gpus, c.units...); v.Outcome != c.outcome {
+				t.Errorf("%s %s: %s; want %s\n%+v", v.Outcome, v.Code, v.Summary, c.outcome, *gpus)
 			}
 		})
 	}

@@ -25,27 +25,34 @@ func (m *Machine) gpus(ctx context.Context, budget time.Duration, q probe.Questi
 			out.Unknown = fmt.Sprintf("%s (%d) holds a device that is not listed", p.Comm, p.PID)
 		}
 	}
-	if !q.Usage {
-		return
-	}
+	m.measure(ctx, budget, q, out, d, procs)
+}
+
+// measure looks at the use of the devices and asks NVIDIA's library, side by
+// side and each only where it is asked for: the library alone knows who computes.
+func (m *Machine) measure(ctx context.Context, budget time.Duration, q probe.Question, out *facts.GPUs, d *devices, procs []proc) {
 	var use usage
 	var report Report
 	var uerr, nerr error
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		use, uerr = within(ctx, budget+m.Gap, func(ctx context.Context) (usage, error) { return m.usage(ctx, d, procs) })
-	})
-	pci, ask := d.awake()
-	if q.NVML && ask {
+	pci, awake := d.awake()
+	if q.Usage {
+		wg.Go(func() {
+			use, uerr = within(ctx, budget+m.Gap, func(ctx context.Context) (usage, error) { return m.usage(ctx, d, procs) })
+		})
+	}
+	if q.NVML && awake {
 		wg.Go(func() { report, nerr = m.nvml(ctx, q.Window, pci) })
 	}
 	wg.Wait()
-	use.fill(d, uerr)
-	if q.NVML && ask {
+	if q.Usage {
+		use.fill(d, uerr)
+	}
+	if q.NVML && awake {
 		report.merge(out, m.describe(out), nerr)
 	}
 	for i := range out.List {
-		if g := &out.List[i]; g.Driver == nvidia && g.BusyPercent < 0 && g.Unmeasured == "" && !g.Suspended {
+		if g := &out.List[i]; q.Usage && g.Driver == nvidia && g.BusyPercent < 0 && g.Unmeasured == "" && !g.Suspended {
 			g.Unmeasured = "NVML was not asked"
 		}
 	}

@@ -9,6 +9,7 @@
 package nvml
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -43,7 +44,10 @@ func Open() Library { return library{nvml.New()} }
 // Missing tells why the library cannot be loaded; nil when there is none.
 func (library) Missing() error {
 	err := dl.New(name, dl.RTLD_LAZY|dl.RTLD_GLOBAL).Open()
-	if err == nil || strings.Contains(err.Error(), name) && strings.Contains(err.Error(), "No such file or directory") {
+	if err == nil {
+		return errors.New("it has only just come")
+	}
+	if strings.Contains(err.Error(), name) && strings.Contains(err.Error(), "No such file or directory") {
 		return nil
 	}
 	return err
