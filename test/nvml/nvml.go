@@ -21,7 +21,6 @@ package nvml
 
 import (
 	_ "embed"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -31,7 +30,10 @@ import (
 )
 
 //go:embed nvml.c
-var source []byte
+var code []byte
+
+//go:embed conf.h
+var confH []byte
 
 // Name is what the library is called, and the loader looks for.
 const Name = "libnvidia-ml.so.1"
@@ -60,14 +62,17 @@ func Build(dir string, lacks ...string) error {
 	if err != nil {
 		return fmt.Errorf("cannot find go-nvml's header: %w", err)
 	}
-	code, exports := filepath.Join(work, "nvml.c"), filepath.Join(work, "exports")
-	err = errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(code, source, 0o644),
-		os.WriteFile(filepath.Join(work, "nvml.h"), nvmlH, 0o644), os.WriteFile(exports, script(lacks), 0o644))
-	if err != nil {
+	for name, text := range map[string][]byte{"nvml.c": code, "conf.h": confH, "nvml.h": nvmlH, "exports": script(lacks)} {
+		if err := os.WriteFile(filepath.Join(work, name), text, 0o644); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	cmd := exec.Command("cc", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-deprecated-declarations",
-		"-Wl,--version-script="+exports, "-Wl,-soname,"+Name, "-o", filepath.Join(dir, Name), code)
+		"-Wl,--version-script="+filepath.Join(work, "exports"), "-Wl,-soname,"+Name,
+		"-o", filepath.Join(dir, Name), filepath.Join(work, "nvml.c"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot build %s: %w\n%s", Name, err, out)
 	}
