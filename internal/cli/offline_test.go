@@ -17,8 +17,8 @@ import (
 	"github.com/modectl/moded/pkg/guards"
 )
 
-// simulated is a configuration with guards on the way to compute.
-const simulated = "../simulate/config.toml"
+// guarded is a configuration with guards on the way to compute.
+const guarded = "testdata/guarded.toml"
 
 // evening is a machine of which everything was seen: dev records, somebody
 // whose name is an attack holds a GPU, and dev holds the mode.
@@ -89,7 +89,7 @@ func (s still) Look(context.Context, guards.Needs, bool) *facts.Facts { return s
 // live is what the daemon's guards say about facts on the way to compute.
 func live(t *testing.T, f *facts.Facts) []fsm.Verdict {
 	t.Helper()
-	cfg, err := config.Load(config.Options{Files: []string{simulated}})
+	cfg, err := config.Load(config.Options{Files: []string{guarded}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func live(t *testing.T, f *facts.Facts) []fsm.Verdict {
 func TestARecordIsJudgedAsTheMachineWas(t *testing.T) {
 	t.Parallel()
 	f := evening()
-	r := offline(t, "guards compute --json --config "+simulated+" --facts "+write(t, f), "")
+	r := offline(t, "guards compute --json --config "+guarded+" --facts "+write(t, f), "")
 	got := judgement(t, r)
 	if r.code != 3 || got.Mode != "compute" || got.From != "desktop" || got.Event != "to_compute" || got.Allowed || !got.At.Equal(noon) {
 		t.Errorf("exit code %d: %+v", r.code, got)
@@ -134,7 +134,7 @@ func TestARecordComesInThreeForms(t *testing.T) {
 	t.Parallel()
 	f := evening()
 	raw := json.RawMessage(f.Record())
-	args := "guards compute --json --config " + simulated + " --facts "
+	args := "guards compute --json --config " + guarded + " --facts "
 	want := judgement(t, offline(t, args+write(t, f), ""))
 	for name, v := range map[string]any{
 		"a status":     map[string]any{"mode": "desktop", "version": "1.0", "last-transition": map[string]any{}, "resources": map[string]any{"cpus": 32, "facts": raw}},
@@ -158,7 +158,7 @@ func TestHostileNamesInARecordStayInIt(t *testing.T) {
 	t.Parallel()
 	file := write(t, evening())
 	for _, args := range []string{"guards compute --config ", "guards compute --json --config "} {
-		r := offline(t, args+simulated+" --facts "+file, "")
+		r := offline(t, args+guarded+" --facts "+file, "")
 		if r.code != 3 || strings.ContainsAny(r.stdout+r.stderr, "\x1b\u202e\a") || !strings.Contains(r.stdout, "PER") {
 			t.Errorf("exit code %d:\n%q\n%q", r.code, r.stdout, r.stderr)
 		}
@@ -169,7 +169,7 @@ func TestAHoldInARecordRefuses(t *testing.T) {
 	t.Parallel()
 	f := evening()
 	f.Audio.Users, f.GPUs.List = nil, nil
-	args := "guards compute --json --config " + simulated + " --facts "
+	args := "guards compute --json --config " + guarded + " --facts "
 	if r := offline(t, args+write(t, f), ""); r.code != 0 {
 		t.Fatalf("exit code %d:\n%s", r.code, r.stdout)
 	}
@@ -186,7 +186,7 @@ func TestAHoldInARecordRefuses(t *testing.T) {
 
 func TestWhatAFileDoesNotHaveIsUnknown(t *testing.T) {
 	t.Parallel()
-	r := offline(t, "guards compute --json --config "+simulated+" --facts -", `{"at":"2026-11-23T12:00:00Z"}`)
+	r := offline(t, "guards compute --json --config "+guarded+" --facts -", `{"at":"2026-11-23T12:00:00Z"}`)
 	got := judgement(t, r)
 	if r.code != 3 || len(got.Verdicts) == 0 {
 		t.Fatalf("exit code %d: %+v", r.code, got)
@@ -214,13 +214,13 @@ func TestTheEdgeIsFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			file := write(t, map[string]any{"mode": c.recorded, "last-transition": map[string]any{}, "resources": map[string]any{"facts": raw}})
-			r := offline(t, "guards "+c.args+" --json --config "+simulated+" --facts "+file, "")
+			r := offline(t, "guards "+c.args+" --json --config "+guarded+" --facts "+file, "")
 			if got := judgement(t, r); got.From+" "+got.Event != c.want || r.code != c.code {
 				t.Errorf("exit code %d, want %d: %s %s, want %s", r.code, c.code, got.From, got.Event, c.want)
 			}
 		})
 	}
-	r := offline(t, "guards compute --json --from studio --config "+simulated+" --facts -", string(raw))
+	r := offline(t, "guards compute --json --from studio --config "+guarded+" --facts -", string(raw))
 	if v := judgement(t, r).Verdicts[0]; v.Kind != "law" || v.Remedy != "go through desktop" {
 		t.Errorf("got %+v", v)
 	}
@@ -245,7 +245,7 @@ func TestWhatIsWrongWithARecordIsSaid(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := offline(t, "guards compute --config "+simulated+" --facts -", c.text)
+			r := offline(t, "guards compute --config "+guarded+" --facts -", c.text)
 			if r.code != 2 || r.stdout != "" || !strings.Contains(r.stderr, c.want) || strings.Contains(r.stderr, "\x1b") {
 				t.Errorf("exit code %d, %q, want %q", r.code, r.stderr, c.want)
 			}
@@ -257,9 +257,9 @@ func TestJudgingARecordReads(t *testing.T) {
 	t.Parallel()
 	file := write(t, evening())
 	for _, s := range []scene{
-		{name: "guards of facts", args: "guards compute --config " + simulated + " --facts FILE"},
-		{name: "guards of facts to an unknown mode", args: "guards nonsense --config " + simulated + " --facts FILE"},
-		{name: "guards of facts from an unknown mode", args: "guards compute --from nonsense --config " + simulated + " --facts FILE"},
+		{name: "guards of facts", args: "guards compute --config " + guarded + " --facts FILE"},
+		{name: "guards of facts to an unknown mode", args: "guards nonsense --config " + guarded + " --facts FILE"},
+		{name: "guards of facts from an unknown mode", args: "guards compute --from nonsense --config " + guarded + " --facts FILE"},
 		{name: "guards of facts with a bad configuration", args: "guards compute --config testdata/bad.toml --facts FILE"},
 		{name: "guards of facts that are not there", args: "guards compute --facts testdata/nothing.json"},
 	} {

@@ -12,7 +12,7 @@ import (
 
 // usage lists the commands.
 const usage = `take start|stop · play start|stop · gpu hold GPU [PROGRAM] · gpu release GPU · load N · ` +
-	`login USER [ssh|tty] · logout SESSION · hang|fail [once] OPERATION · heal · shutdown on|off · boot · state`
+	`login USER [ssh|tty] · logout SESSION · ` + usageWork + ` · hang|fail [once] OPERATION · heal · shutdown on|off · boot · state`
 
 // Command carries out one command, as it comes over the control socket, and
 // returns a line that says what happened.
@@ -42,12 +42,25 @@ func (m *Machine) Command(line string) (string, error) {
 
 // commands is what one can say to the machine. They are called with the lock.
 var commands = map[string]func(m *Machine, args []string) (string, error){
-	"take":     (*Machine).takeLocked,
-	"play":     (*Machine).playLocked,
-	"gpu":      (*Machine).gpuLocked,
-	"load":     (*Machine).loadLocked,
-	"login":    (*Machine).loginLocked,
-	"logout":   (*Machine).logoutLocked,
+	"take":    (*Machine).takeLocked,
+	"play":    (*Machine).playLocked,
+	"gpu":     (*Machine).gpuLocked,
+	"load":    (*Machine).loadLocked,
+	"login":   (*Machine).loginLocked,
+	"logout":  (*Machine).logoutLocked,
+	"build":   (*Machine).buildLocked,
+	"job":     (*Machine).jobLocked,
+	"apt":     (*Machine).aptLocked,
+	"inhibit": (*Machine).inhibitLocked,
+	"web": func(m *Machine, args []string) (string, error) {
+		return onOff(&m.world.Work.WebOff, false, "web", args)
+	},
+	"requests": (*Machine).requestsLocked,
+	"pod":      (*Machine).podLocked,
+	"cordon": func(m *Machine, args []string) (string, error) {
+		return onOff(&m.world.Work.Cordoned, true, "cordon", args)
+	},
+	"power":    (*Machine).powerLocked,
 	"hang":     func(m *Machine, args []string) (string, error) { return m.faultLocked("hang", args) },
 	"fail":     func(m *Machine, args []string) (string, error) { return m.faultLocked("fail", args) },
 	"heal":     func(m *Machine, _ []string) (string, error) { m.healLocked(); return "healed", nil },

@@ -23,7 +23,8 @@
 //   - programs of a desktop live in the user's manager, and go with the user's
 //     last session, not with the graphical one;
 //   - a GPU is let go a while after its holder was told to end;
-//   - the AI server is active long before it is ready.
+//   - the AI server is active long before it is ready, and does not say what
+//     it works on until then.
 //
 // Faults are made by the control command: any operation can hang or fail. They
 // stay, over a restart of the daemon too, until they are healed.

@@ -10,24 +10,21 @@ import (
 	"github.com/modectl/moded/pkg/guards"
 )
 
-// Parts of the facts, as the operation "look PART" names them.
-var parts = []string{"load", "memory", "gpus", "audio", "sessions", "processes", "units"}
-
 var _ guards.Eyes = (*Machine)(nil)
 
-// Look is what the machine looks like now: always all of it, and always fresh.
-// A part whose look was made to fail is unknown; one that was made to hang is
-// unknown when ctx ends.
-func (m *Machine) Look(ctx context.Context, _ guards.Needs, _ bool) *facts.Facts {
+// Look is what the machine looks like now: always all of it, and always fresh,
+// but for holds, which are the daemon's own. A part whose look was made to fail
+// is unknown; one that was made to hang is unknown when ctx ends.
+func (m *Machine) Look(ctx context.Context, n guards.Needs, _ bool) *facts.Facts {
 	now := time.Now()
 	unseen := m.unseen(ctx)
-	part := func(name string) facts.Part { return facts.Part{Unknown: unseen[name], At: now} }
 	f := &facts.Facts{At: now}
 	_ = m.look(func(w *world) { // a file that cannot be written is told by the next change
-		w.see(f)
+		w.see(f, n)
 	})
-	f.Load.Part, f.Memory.Part, f.GPUs.Part, f.Audio.Part = part("load"), part("memory"), part("gpus"), part("audio")
-	f.Sessions.Part, f.Process.Part, f.Units.Part = part("sessions"), part("processes"), part("units")
+	for _, p := range f.Parts() {
+		*p.Part = facts.Part{Unknown: unseen[p.Name], At: now}
+	}
 	return f
 }
 
@@ -36,9 +33,9 @@ func (m *Machine) unseen(ctx context.Context) map[string]string {
 	unseen := map[string]string{}
 	hangs := false
 	m.mu.Lock()
-	for _, name := range parts {
-		if f, met := m.strikeLocked(lookAt + " " + name); met {
-			unseen[name] = "simulated: the eyes do not see " + name
+	for _, p := range (&facts.Facts{}).Parts() {
+		if f, met := m.strikeLocked(lookAt + " " + p.Name); met {
+			unseen[p.Name] = "simulated: the eyes do not see " + p.Name
 			hangs = hangs || f.Hangs
 		}
 	}
@@ -49,11 +46,12 @@ func (m *Machine) unseen(ctx context.Context) map[string]string {
 	return unseen
 }
 
-// see fills f with copies of what there is.
-func (w *world) see(f *facts.Facts) {
+// see fills f with copies of what there is, and with what n names and there is
+// not.
+func (w *world) see(f *facts.Facts, n guards.Needs) {
 	f.Load, f.Memory = w.Load, w.Memory
 	f.Sessions.List = slices.Clone(w.Sessions)
-	f.Process.List = slices.Clone(w.Processes)
+	f.Process.List, f.Process.Names = slices.Clone(w.Processes), n.Processes
 	for i, g := range w.GPUs {
 		f.GPUs.List = append(f.GPUs.List, seeGPU(gpuName(i), g))
 	}
@@ -66,18 +64,30 @@ func (w *world) see(f *facts.Facts) {
 	for _, alias := range slices.Sorted(maps.Keys(w.Aliases)) {
 		f.Units.List = append(f.Units.List, w.seeUnit(alias, w.Aliases[alias]))
 	}
+	for _, name := range n.Units {
+		if w.Units[name] == nil && w.Aliases[name] == "" {
+			f.Units.List = append(f.Units.List, facts.Unit{Name: name, Load: "not-found", Active: "inactive"})
+		}
+	}
+	w.seeWork(f, n)
 }
+
+// coolest is the temperature of a GPU that nobody uses.
+const coolest = 36
 
 func seeGPU(name string, g facts.GPU) facts.GPU {
 	g.Name = name
 	g.Nodes, g.Holders = slices.Clone(g.Nodes), slices.Clone(g.Holders)
-	for _, h := range g.Holders {
-		g.BusyPercent += max(h.BusyPercent, 0)
-		g.MemoryUsed += gib / 2
+	for i := range g.Holders {
+		h := &g.Holders[i]
+		h.Memory = gib / 2
 		if h.Compute {
-			g.MemoryUsed = g.MemoryTotal * 9 / 10
+			h.Memory = g.MemoryTotal * 9 / 10
 		}
+		g.BusyPercent += max(h.BusyPercent, 0)
+		g.MemoryUsed = min(g.MemoryUsed+h.Memory, g.MemoryTotal)
 	}
+	g.Temperature = coolest + g.BusyPercent/2
 	return g
 }
 

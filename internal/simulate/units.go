@@ -231,6 +231,7 @@ func (m *Machine) serveLocked(id string, u *unit) {
 			m.world.hold(g.PCI, facts.Holder{PID: pid, Comm: u.AI.Comm, Compute: true, BusyPercent: 0})
 		}
 	}
+	delete(m.world.Work.Requests, id)
 	u.AI.ReadyAt = m.nowLocked().Add(m.pace(unitReady))
 }
 

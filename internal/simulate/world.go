@@ -23,6 +23,7 @@ type world struct {
 	Processes []facts.Process `json:"processes"`
 	Load      facts.Load      `json:"load"`
 	Memory    facts.Memory    `json:"memory"`
+	Work      work            `json:"work"`
 	Stopping  bool            `json:"stopping,omitempty"`
 
 	Faults  []fault `json:"faults,omitempty"`
@@ -125,6 +126,7 @@ func fresh(now time.Time, boot string) world {
 		GPUs:    freshGPUs(),
 		Load:    facts.Load{CPUs: 32, Load1: 1.3, Load5: 1.1, Load15: 0.9, PSI: &facts.Pressure{Avg10: 0.4, Avg60: 0.2, Avg300: 0.1}},
 		Memory:  facts.Memory{Total: 128 * gib, Available: 103 * gib, PSI: &facts.Pressure{}},
+		Work:    work{Power: facts.Power{Mains: true, Battery: -1}},
 		NextPID: 3000, NextSession: 3, NextEvent: 1,
 	}
 	w.logIn(w.user("dev"), "wayland", seat)
