@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building and testing need and is missing: through apt when root,
-# else it prints the line to run. $1 is what for: build, or test, which is
-# everything; $2 is the version of golangci-lint.
+# else it prints the line to run. $1 is what for: build, test, which is that and
+# all of make test, or bench, which is the peers; $2 is the version of
+# golangci-lint.
 set -euo pipefail
 
 missing=()
@@ -15,6 +16,16 @@ if [ "$1" = test ]; then
   need /usr/lib/polkit-1/polkitd polkitd
   need nix-instantiate nix-bin
   need unshare util-linux
+fi
+if [ "$1" = bench ]; then
+  [ -e /usr/lib/power-profiles-daemon ] || need /usr/libexec/power-profiles-daemon power-profiles-daemon
+  need busctl systemd
+  need fuser psmisc
+  need lsof lsof
+  need jq jq
+  need pgrep procps
+  need pipewire pipewire
+  need pw-dump pipewire-bin
 fi
 
 command -v go >/dev/null 2>&1 || { echo "Go 1.26 or later is needed: https://go.dev/dl/" >&2; exit 1; }

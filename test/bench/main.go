@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 )
@@ -37,50 +39,94 @@ func budget(name string, ours, limit float64, unit string) row {
 	return compare(name, ours, limit, "budget", unit, 1)
 }
 
+// options are the command line's.
+type options struct {
+	bin, out, only string
+	rest           time.Duration
+	crowd          int
+}
+
 func main() {
-	bin := flag.String("bin", "build/bin", "where the binaries are")
-	out := flag.String("out", "build/bench.json", "where the rows go")
-	rest := flag.Duration("rest", time.Minute, "how long the daemon is watched at rest")
+	if len(os.Args) > 2 && os.Args[1] == judgeCommand {
+		exit(judgeOnce(os.Args[2], os.Args[3:]))
+	}
+	var o options
+	flag.StringVar(&o.bin, "bin", "build/bin", "where the binaries are")
+	flag.StringVar(&o.out, "out", "build/bench.json", "where the rows go")
+	flag.DurationVar(&o.rest, "rest", time.Minute, "how long the daemon is watched at rest")
+	flag.IntVar(&o.crowd, "crowd", 10000, "how many processes the hostile machine has")
+	flag.StringVar(&o.only, "only", "", "measure this `part` alone; a wrong one lists them")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *bin, *out, *rest); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, o)
+	stop()
+	exit(err)
+}
+
+func exit(err error) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+	os.Exit(0)
 }
 
-func run(ctx context.Context, bin, out string, rest time.Duration) error {
+func run(ctx context.Context, o options) error {
 	if err := needPeers(ctx); err != nil {
 		return err
 	}
-	s, err := newScene(ctx, bin)
+	s, err := newScene(ctx, o.bin)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	var rows []row
-	for _, measure := range []func() ([]row, error){
-		func() ([]row, error) { return s.wholeProcess(ctx) },
-		func() ([]row, error) { return s.propertiesGet(ctx) },
-		func() ([]row, error) { return s.atRest(rest) },
-		engine,
-	} {
-		more, err := measure()
-		if err != nil {
-			return err
-		}
-		rows = append(rows, more...)
+	rows, err := s.measure(ctx, o)
+	if err != nil {
+		return err
 	}
 	show(rows)
 	raw, err := json.MarshalIndent(rows, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(o.out), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(out, append(raw, '\n'), 0o644)
+	return os.WriteFile(o.out, append(raw, '\n'), 0o644)
+}
+
+// measure takes all parts in turn, or the one that is wanted.
+func (s *scene) measure(ctx context.Context, o options) ([]row, error) {
+	var rows []row
+	var names []string
+	for _, part := range []struct {
+		name string
+		do   func() ([]row, error)
+	}{
+		{"process", func() ([]row, error) { return s.wholeProcess(ctx) }},
+		{"get", func() ([]row, error) { return s.propertiesGet(ctx) }},
+		{"rest", func() ([]row, error) { return s.atRest(o.rest) }},
+		{"engine", engine},
+		{"agent", func() ([]row, error) { return s.agentAtRest(ctx, o.rest/2) }},
+		{"probe", func() ([]row, error) { return probeGoes(ctx, s.bin, s.dir) }},
+		{"eyes", func() ([]row, error) { return s.populated(ctx) }},
+		{"growth", func() ([]row, error) { return s.growth(ctx) }},
+		{"hostile", func() ([]row, error) { return s.hostile(ctx, o.crowd) }},
+	} {
+		names = append(names, part.name)
+		if o.only != "" && part.name != o.only {
+			continue
+		}
+		more, err := part.do()
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, more...)
+	}
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("there is no part %q: one of %s", o.only, strings.Join(names, ", "))
+	}
+	return rows, nil
 }
 
 func show(rows []row) {

@@ -24,18 +24,12 @@ const (
 	ppdPath = "/net/hadess/PowerProfiles"
 )
 
-// needPeers installs the peers when root, or says how.
+// needPeers has them installed, or says how.
 func needPeers(ctx context.Context) error {
-	if _, err := peer(); err == nil {
-		return nil
-	}
-	if os.Getuid() != 0 {
-		return errors.New("power-profiles-daemon is the peer and is missing: sudo apt-get install --no-install-recommends power-profiles-daemon")
-	}
-	cmd := exec.CommandContext(ctx, "sh", "-c", "apt-get update && apt-get install -y --no-install-recommends power-profiles-daemon")
-	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("cannot install power-profiles-daemon: %w\n%s", err, out)
+	cmd := exec.CommandContext(ctx, "test/deps.sh", "bench")
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("the peers are missing: %w", err)
 	}
 	return nil
 }
@@ -58,6 +52,7 @@ type scene struct {
 	moded   *exec.Cmd
 	ppd     *exec.Cmd
 	conn    *dbus.Conn
+	crowd   string // the program, once it is built
 }
 
 func newScene(ctx context.Context, bin string) (*scene, error) {

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// device is the device file that is held: one that every machine has, and that
+// hardly anybody holds but the crowd.
+const device = "/dev/full"
+
+// holders compares how long it takes to find out who holds one device file, from
+// fork to exit, alternating. All must find the same processes.
+func holders(ctx context.Context, bin string) ([]row, error) {
+	const runs = 21
+	tools := []struct {
+		argv []string
+		pids func(out string) []string
+		took []time.Duration
+	}{
+		{argv: []string{filepath.Join(bin, "moded-probe"), "holders", "--json", device}, pids: ofJSON},
+		{argv: []string{"fuser", device}, pids: strings.Fields},
+		{argv: []string{"lsof", device}, pids: ofTable},
+	}
+	for range runs {
+		var want []string
+		for i := range tools {
+			t := &tools[i]
+			began := time.Now()
+			// What they say on stderr is about processes that nobody may see.
+			out, err := exec.CommandContext(ctx, t.argv[0], t.argv[1:]...).Output()
+			t.took = append(t.took, time.Since(began))
+			got := t.pids(string(out))
+			slices.Sort(got)
+			if i == 0 {
+				want = got
+			}
+			if len(got) < holding || !slices.Equal(got, want) {
+				return nil, fmt.Errorf("%s found holders %v, want %d at least, the same as moded-probe's %v: %w\n%s", t.argv[0], got, holding, want, err, out)
+			}
+		}
+	}
+	ours := ms(median(tools[0].took))
+	return []row{
+		compare("holders of a device file, whole process (p50)", ours, ms(median(tools[1].took)), "fuser", "ms", 1/2.5),
+		compare("holders of a device file, whole process (p50)", ours, ms(median(tools[2].took)), "lsof", "ms", 1/6.),
+	}, nil
+}
+
+// holding is how many of the crowd hold the device file.
+const holding = 2
+
+// ofJSON finds the pids in what moded-probe prints.
+func ofJSON(out string) []string {
+	if !json.Valid([]byte(out)) {
+		return nil
+	}
+	return matches(`"pid":\s*([0-9]+)`, out)
+}
+
+// ofTable finds the pids in lsof's table: COMMAND PID USER ….
+func ofTable(out string) []string { return matches(`(?m)^\S+\s+([0-9]+)\s`, out) }
+
+func matches(pattern, text string) []string {
+	var list []string
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+		list = append(list, m[1])
+	}
+	return list
+}
