@@ -44,13 +44,16 @@ func TestARecordOfAMachineFullOfProcessesStillFits(t *testing.T) {
 	if err := json.Unmarshal(raw, &back); err != nil {
 		t.Fatal(err)
 	}
-	if back.Memory.Total != 7 || len(back.Process.List) == 0 {
+	if back.Memory.Total != 7 || !back.Memory.Known() || len(back.Process.List) == 0 {
 		t.Error("what matters was cut as well")
+	}
+	if back.Process.Known() {
+		t.Error("what was cut passes for all there was")
 	}
 	if back.Process.Known() || !back.Memory.Known() || !f.Process.Known() {
 		t.Errorf("what was cut reads %q, what was not %q", back.Process.Unknown, back.Memory.Unknown)
 	}
-	if len(f.Process.List) != 5000 || len(f.Process.Audio[0].Clients) != 6 {
+	if !f.Process.Known() || len(f.Process.List) != 5000 || len(f.Process.Audio[0].Clients) != 6 {
 		t.Error("recording changed the facts")
 	}
 }

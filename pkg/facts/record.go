@@ -3,6 +3,7 @@ package facts
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // MaxRecord is how large the JSON of one Facts may be.
@@ -25,61 +26,45 @@ func (f *Facts) Record() json.RawMessage {
 	return json.RawMessage(`{}`)
 }
 
-// cut returns a copy whose lists have at most keep entries.
+// cut returns a copy whose lists have at most keep entries. A part that lost some
+// is unknown from then on: who judges the record must not take for absent what
+// was left out. What was kept of it can still deny.
 func (f *Facts) cut(keep int) *Facts {
 	c := *f
-	c.admit(keep)
-	c.Process.List = head(f.Process.List, keep)
-	c.Process.Audio = head(f.Process.Audio, keep)
-	c.Units.List = head(f.Units.List, keep)
-	c.Sessions.List = head(f.Sessions.List, keep)
-	c.Jobs.List, c.Jobs.Locks = head(f.Jobs.List, keep), head(f.Jobs.Locks, keep)
-	c.Inhibitors.List, c.Holds.List = head(f.Inhibitors.List, keep), head(f.Holds.List, keep)
-	c.Web.List, c.VLLM.List, c.Pods.List = head(f.Web.List, keep), head(f.VLLM.List, keep), head(f.Pods.List, keep)
-	c.GPUs.List = append([]GPU(nil), head(f.GPUs.List, max(keep, 16))...)
+	c.Process.List = head(&c.Process.Part, f.Process.List, keep)
+	c.Process.Audio = head(&c.Process.Part, f.Process.Audio, keep)
+	c.Units.List = head(&c.Units.Part, f.Units.List, keep)
+	c.Sessions.List = head(&c.Sessions.Part, f.Sessions.List, keep)
+	c.Jobs.List, c.Jobs.Locks = head(&c.Jobs.Part, f.Jobs.List, keep), head(&c.Jobs.Part, f.Jobs.Locks, keep)
+	c.Inhibitors.List = head(&c.Inhibitors.Part, f.Inhibitors.List, keep)
+	c.Holds.List = head(&c.Holds.Part, f.Holds.List, keep)
+	c.Web.List = head(&c.Web.Part, f.Web.List, keep)
+	c.VLLM.List, c.Pods.List = head(&c.VLLM.Part, f.VLLM.List, keep), head(&c.Pods.Part, f.Pods.List, keep)
+	c.GPUs.List = slices.Clone(head(&c.GPUs.Part, f.GPUs.List, max(keep, 16)))
 	for i := range c.GPUs.List {
-		c.GPUs.List[i].Holders = head(c.GPUs.List[i].Holders, keep)
+		g := &c.GPUs.List[i]
+		g.Holders = head(&c.GPUs.Part, g.Holders, keep)
 	}
-	c.Audio.Users = append([]AudioUser(nil), head(f.Audio.Users, max(keep, 16))...)
+	c.Audio.Users = slices.Clone(head(&c.Audio.Part, f.Audio.Users, max(keep, 16)))
 	for i := range c.Audio.Users {
-		c.Audio.Users[i].Nodes = head(c.Audio.Users[i].Nodes, keep)
+		u := &c.Audio.Users[i]
+		u.Nodes = head(&u.Part, u.Nodes, keep)
 	}
+	c.Process.Audio = slices.Clone(c.Process.Audio)
 	for i := range c.Process.Audio {
-		if len(c.Process.Audio[i].Clients) > keep {
-			c.Process.Audio = append([]AudioServer(nil), c.Process.Audio...)
-			c.Process.Audio[i].Clients = head(c.Process.Audio[i].Clients, keep)
-		}
+		s := &c.Process.Audio[i]
+		s.Clients = head(&s.Part, s.Clients, keep)
 	}
 	return &c
 }
 
-// admit writes down which parts have more than keep entries somewhere.
-func (f *Facts) admit(keep int) {
-	most := map[*Part]int{
-		&f.Process.Part: max(len(f.Process.List), len(f.Process.Audio)), &f.Units.Part: len(f.Units.List),
-		&f.Sessions.Part: len(f.Sessions.List), &f.Jobs.Part: max(len(f.Jobs.List), len(f.Jobs.Locks)),
-		&f.Inhibitors.Part: len(f.Inhibitors.List), &f.Holds.Part: len(f.Holds.List), &f.Web.Part: len(f.Web.List),
-		&f.VLLM.Part: len(f.VLLM.List), &f.Pods.Part: len(f.Pods.List),
+// head returns the first entries of a list, and says in p that there were more.
+func head[T any](p *Part, list []T, keep int) []T {
+	if len(list) <= keep {
+		return list
 	}
-	for _, s := range f.Process.Audio {
-		most[&f.Process.Part] = max(most[&f.Process.Part], len(s.Clients))
+	if p.Known() {
+		p.Unknown = fmt.Sprintf("the record has %d of %d entries", keep, len(list))
 	}
-	for _, u := range f.Audio.Users {
-		most[&f.Audio.Part] = max(most[&f.Audio.Part], len(u.Nodes))
-	}
-	for _, g := range f.GPUs.List {
-		most[&f.GPUs.Part] = max(most[&f.GPUs.Part], len(g.Holders))
-	}
-	for part, n := range most {
-		if n > keep && part.Known() {
-			part.Unknown = fmt.Sprintf("%d entries were too many for the record, which has %d", n, keep)
-		}
-	}
-}
-
-func head[T any](list []T, keep int) []T {
-	if len(list) > keep {
-		return list[:keep:keep]
-	}
-	return list
+	return list[:keep:keep]
 }

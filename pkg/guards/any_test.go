@@ -38,7 +38,7 @@ var everyGuard = []fsm.GuardSpec{
 	{Name: "unit", Kind: "unit", Params: `{"names":["ai.service"]}`},
 	{Name: "unit-active", Kind: "unit", Params: `{"names":["ai.service"],"state":"active"}`},
 	{Name: "jobs", Kind: "user-jobs"},
-	{Name: "jobs-all", Kind: "user-jobs", Params: `{"foreground-terminals":true,"busy-percent":0,"older-than":"1ns"}`},
+	{Name: "jobs-all", Kind: "user-jobs", Params: `{"foreground-terminals":true,"busy-percent":10,"older-than":"1ns"}`},
 	{Name: "vllm", Kind: "vllm-yield"},
 	{Name: "vllm-some", Kind: "vllm-yield", Params: `{"max-requests":3}`},
 }

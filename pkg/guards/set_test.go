@@ -137,6 +137,7 @@ func TestCheck(t *testing.T) {
 		"a web interface is on this machine":             {"daw", `{"reaper-web":"http://example.com:8080"}`, "reaper-web", "on this machine"},
 		"a password would be told to all":                {"daw", `{"reaper-web":"http://me:secret@127.0.0.1:8080"}`, "reaper-web", "everybody may read"},
 		"a busy process is positive":                     {"user-jobs", `{"busy-percent":-1}`, "busy-percent", "between 0"},
+		"a process that idles is not busy":               {"user-jobs", `{"busy-percent":9}`, "busy-percent", "at least 10"},
 		"a guard that ignores the empty name is wrong":   {"user-jobs", `{"ignore":[""]}`, "ignore", "empty name"},
 		"a unit that may keep memory has a name":         {"gpu-memory", `{"ignore-units":"a.service"}`, "ignore-units", "list of names"},
 		"the audio guard has no parameters":              {"audio", `{"x":1}`, "x", "not known"},

@@ -27,7 +27,7 @@ func userJobsKind() Kind {
 		Details: "A job is what somebody declared (a block inhibitor of logind on shutdown or sleep, or a hold of moded of either scope), a package manager that holds its lock, a build, a process in user.slice that burns CPU, and when asked for a command in the foreground of a terminal. Inhibitors that desktops hold all the time are not jobs, nor is what a desktop runs in its session.slice, nor processes of units that the plan owns. modectl, and what it was started with (sudo, run0), is not a job.",
 		Params: []Param{
 			{"builds", Flag, "true", "builds are jobs: compilers, make, cargo and their like at work, builders of nix-daemon"},
-			{"busy-percent", Number, "50", "how much of one CPU a process may use; more than 100 is more than one CPU"},
+			{"busy-percent", Number, "50", "how much of one CPU a process may use, at least 10; more than 100 is more than one CPU"},
 			{"older-than", Duration, `"10s"`, "how long a busy process must have been there to be a job"},
 			{"foreground-terminals", Flag, "false", "a command that somebody waits for in a terminal is a job: an editor, a pager, ssh"},
 			{"ignore", Names, "", "programs that are not jobs, and owners of inhibitors, as systemd-inhibit --list shows them under WHO"},
@@ -64,8 +64,14 @@ func newUserJobs(v fsm.Value) (Guard, error) {
 		ignore:      p.names("ignore", false),
 		ignoreUnits: p.names("ignore-units", false),
 	}
+	if g.busy < leastBusy && p.err == nil {
+		p.fail("busy-percent", "must be at least %d: what uses less is nobody's job", leastBusy)
+	}
 	return g, p.done()
 }
+
+// leastBusy is from where on moded-probe lists processes for the CPU they use.
+const leastBusy = 10
 
 // Needs implements Guard.
 func (g userJobs) Needs() Needs { return Needs{Jobs: true, Inhibitors: true, Holds: true} }
@@ -126,7 +132,7 @@ func (g userJobs) sort(f *facts.Facts, plan plan) []work {
 	waiting := work{code: "jobs-foreground", verb: "is in the foreground of a terminal", remedy: "end the command"}
 	for _, l := range f.Jobs.Locks {
 		if !g.ignored(l.Holder, plan) && !slices.Contains(g.ignore, l.Manager) {
-			packages.culprits = append(packages.culprits, lockOf(l))
+			packages.culprits = withLock(packages.culprits, l)
 		}
 	}
 	for _, i := range f.Inhibitors.List {
@@ -182,10 +188,13 @@ func starts(p facts.Process) bool {
 
 func ageOf(age time.Duration) string { return age.Truncate(time.Second).String() }
 
-func lockOf(l facts.Lock) fsm.Culprit {
-	c := processOf(l.Holder, "holds the lock of "+orElse(spoken(l.Manager), "a package manager"))
-	if c.Comm == "" {
-		c.Comm = orElse(spoken(l.Manager), "a package manager")
+// withLock adds who holds a lock, once: apt holds several.
+func withLock(list []fsm.Culprit, l facts.Lock) []fsm.Culprit {
+	if l.Holder.PID != 0 && slices.ContainsFunc(list, func(c fsm.Culprit) bool { return c.PID == l.Holder.PID }) {
+		return list
 	}
-	return c
+	manager := orElse(spoken(l.Manager), "a package manager")
+	c := processOf(l.Holder, "holds the lock of "+manager)
+	c.Comm = orElse(c.Comm, manager)
+	return append(list, c)
 }

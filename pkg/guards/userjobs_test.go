@@ -64,7 +64,7 @@ func TestVerdictsOfUserJobs(t *testing.T) {
 	many.Inhibitors.List = []facts.Inhibitor{burning}
 	many.Jobs.List = append(many.Jobs.List, cc, vim)
 	many.Holds.List = []facts.Hold{{Scope: "all", Who: "mixdown", Why: "rendering", UID: 1000, User: "ann"}}
-	locked := facts.Facts{Jobs: facts.Jobs{Locks: []facts.Lock{lock, {Manager: "nixos-rebuild"}}}}
+	locked := facts.Facts{Jobs: facts.Jobs{Locks: []facts.Lock{lock, {Manager: "dpkg", Holder: lock.Holder}, {Manager: "nixos-rebuild"}}}}
 	crowd := jobs(job("htop", 60, time.Hour))
 	crowd.Jobs.Total = 500
 	half := jobs(ffmpeg)
