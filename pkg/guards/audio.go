@@ -16,7 +16,7 @@ func audioKind() Kind {
 	return Kind{
 		Name:    "audio",
 		Summary: "passes while nobody who is logged in plays, records or runs a JACK client (G1)",
-		Details: "A JACK client counts as long as it is open, even when it is silent: that is how a DAW looks that records. A user for whom PipeWire runs and of whom no moded-agent reports is unknown. Greeters and the system's own users are nobody's music, but for a PipeWire that serves the whole system, and jackd.",
+		Details: "A JACK client counts as long as it is open, even when it is silent: that is how a DAW looks that records. A user for whom PipeWire runs and of whom no moded-agent reports is unknown, and so is one with PulseAudio's own daemon. What uses a sound card itself, without any of these, has no node and is not seen. Greeters and the system's own users are nobody's music, but for a PipeWire that serves the whole system, and jackd.",
 		Codes: []Code{
 			{"audio-idle", fsm.Pass, "nobody plays or records", ""},
 			{"audio-active", fsm.Deny, "somebody plays, records or has a JACK client open", "stop playback and recording, or close the program"},
@@ -33,7 +33,9 @@ last-look = true
 func newAudio(v fsm.Value) (Guard, error) { return audio{}, readParams(v).done() }
 
 // Needs implements Guard.
-func (audio) Needs() Needs { return Needs{Audio: true, Sessions: true} }
+func (audio) Needs() Needs {
+	return Needs{Audio: true, Sessions: true, Processes: []string{pulseaudio}}
+}
 
 // Judge implements Guard. What is seen to run denies, whatever else is dark;
 // else each thing that could not be seen is unknown.
@@ -61,6 +63,7 @@ func (audio) Judge(f *facts.Facts, _ Asked) fsm.Verdict {
 			dark = append(dark, spot)
 		}
 	}
+	dark = append(dark, pulses(f)...)
 	switch {
 	case len(active) > 0:
 		return audioActive(active, nodes)
@@ -123,6 +126,24 @@ func activeOf(u facts.AudioUser) []fsm.Culprit {
 	// What interrupts most comes first.
 	rank := []string{"recording", "JACK client", "production", "playing"}
 	slices.SortStableFunc(out, func(a, b fsm.Culprit) int { return place(rank, a.Detail) - place(rank, b.Detail) })
+	return out
+}
+
+// pulseaudio is the older server of sound. What it plays and records is no node of
+// PipeWire's, and no agent reports of it.
+const pulseaudio = "pulseaudio"
+
+// pulses are the users for whom PulseAudio runs.
+func pulses(f *facts.Facts) []blindSpot {
+	var out []blindSpot
+	for _, p := range f.Process.List {
+		if p.Named(pulseaudio) && listens(f, p.UID) {
+			out = append(out, blindSpot{
+				uid: p.UID, user: p.User, why: "PulseAudio runs, and nobody reports of it",
+				remedy: "let PipeWire take its place (pipewire-pulse), or end it: systemctl --user stop pulseaudio.socket pulseaudio.service",
+			})
+		}
+	}
 	return out
 }
 

@@ -22,6 +22,12 @@ func TestVerdictsOfAudio(t *testing.T) {
 	rootly := facts.Sessions{List: []facts.Session{{ID: "1", UID: 0, Class: "user", Type: "wayland"}}}
 	with := func(f facts.Facts, s facts.Sessions) facts.Facts { f.Sessions = s; return f }
 
+	pulse := func(uid uint32) facts.Facts {
+		f := served(audio(calm), pipewire)
+		f.Process.List = []facts.Process{{PID: 9, Comm: "pulseaudio", UID: uid, User: "dev"}}
+		return f
+	}
+
 	golden(t, "audio", []verdict{
 		{name: "a take denies, and comes before the music", facts: audio(take)},
 		{name: "a session that ends is no excuse", facts: audio(take), ends: []fsm.Session{{ID: "3", UID: 1000}}},
@@ -44,6 +50,8 @@ func TestVerdictsOfAudio(t *testing.T) {
 		{name: "no reports at all are unknown", facts: facts.Facts{Audio: facts.Audio{Part: facts.Part{Unknown: "the bus is gone"}}}},
 		{name: "who is logged in is unknown, and so is whose music matters", facts: with(audio(calm), facts.Sessions{Part: facts.Part{Unknown: "logind is gone"}})},
 		{name: "a PipeWire of the whole system is unknown", facts: served(audio(), facts.AudioServer{UID: 117, User: "pipewire", Server: "pipewire"})},
+		{name: "PulseAudio's own daemon is unknown, whatever PipeWire does", facts: pulse(1000)},
+		{name: "a greeter's is nobody's", facts: with(pulse(1005), greeter)},
 		{name: "a jackd of the system's own user counts", facts: served(audio(), facts.AudioServer{UID: 117, User: "jack", Server: "jackd", Clients: []string{"ardour"}})},
 		{name: "an agent cannot count below zero", facts: audio(facts.AudioUser{UID: 1000, User: "dev", Running: true, Recording: 1, Media: -1})},
 		{name: "a name cannot move the cursor", facts: audio(facts.AudioUser{UID: 1000, Running: true, Media: 1, Nodes: []facts.AudioNode{{Class: "media", Client: "\x1b[2J\nevil", State: "running"}}})},

@@ -60,7 +60,7 @@ func newDAW(v fsm.Value) (Guard, error) {
 
 // Needs implements Guard.
 func (g daw) Needs() Needs {
-	n := Needs{Audio: true, Processes: g.programs}
+	n := Needs{Audio: true, Processes: merge(g.programs, []string{pulseaudio})}
 	if g.web != "" {
 		n.Web = []string{g.web}
 	}

@@ -35,6 +35,10 @@ func (g daw) device(f *facts.Facts, p facts.Process) (open bool, why string) {
 			why = orElse(why, "one of jackd's clients may be its own")
 		}
 	}
+	pulse := func(q facts.Process) bool { return q.UID == p.UID && q.Named(pulseaudio) }
+	if slices.ContainsFunc(f.Process.List, pulse) {
+		why = orElse(why, "PulseAudio runs, and nobody reports of it")
+	}
 	if !served {
 		why = orElse(why, "it has neither PipeWire nor jackd, and may use the sound card itself")
 	}
