@@ -3,9 +3,10 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"strconv"
 
 	"github.com/modectl/moded/internal/probe/look"
@@ -14,7 +15,7 @@ import (
 
 // holders prints who has a file open. What it found it prints even when some
 // processes could not be looked into, which is an error all the same.
-func holders(ctx context.Context, args []string, asJSON bool) error {
+func holders(ctx context.Context, out io.Writer, args []string, asJSON bool) error {
 	files := args[:0:0]
 	for _, arg := range args {
 		if arg == "--json" || arg == "-json" { // also behind the command, as in modectl
@@ -32,17 +33,17 @@ func holders(ctx context.Context, args []string, asJSON bool) error {
 		if list == nil {
 			list = []facts.Process{}
 		}
-		err = errors.Join(err, print(list))
+		err = errors.Join(err, json.NewEncoder(out).Encode(list))
 	case len(list) > 0:
-		err = errors.Join(err, table(list))
+		err = errors.Join(err, table(out, list))
 	}
 	return err
 }
 
 // table prints pid, user, program and unit. All but the pid is clean: see
 // facts.Clean.
-func table(list []facts.Process) error {
-	w := bufio.NewWriter(os.Stdout)
+func table(out io.Writer, list []facts.Process) error {
+	w := bufio.NewWriter(out)
 	for _, p := range list {
 		fmt.Fprintf(w, "%-8d %-12s %-16s %s\n", p.PID, user(p), p.Comm, unit(p))
 	}

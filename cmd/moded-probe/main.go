@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string) error {
 			Window: *window, Processes: fs.Args()[1:], Patient: true,
 		}))
 	case fs.Arg(0) == "holders":
-		return holders(ctx, fs.Args()[1:], *asJSON)
+		return holders(ctx, os.Stdout, fs.Args()[1:], *asJSON)
 	case fs.NArg() > 0:
 		return fmt.Errorf("unknown command %q", fs.Arg(0))
 	}

@@ -33,3 +33,33 @@ func Since(was, is string, elapsed time.Duration) float64 {
 	b, _ := parseFdinfo(is)
 	return busiest(b.since(a, elapsed))
 }
+
+// Stat is how a stat file is read: the name, the state, the parent, the terminal
+// with what is in its foreground, the CPU used and the start.
+func Stat(text string) (comm string, state byte, numbers [6]int64, ok bool) {
+	s, ok := parseStat([]byte(text))
+	return s.comm, s.state, [6]int64{s.ppid, s.pgrp, s.tty, s.tpgid, int64(s.total()), int64(s.start)}, ok
+}
+
+// Status is how a status file is read.
+func Status(text string) (uid uint32, gone, ok bool) {
+	uid, ok = parseUID(text)
+	return uid, zombie(text), ok
+}
+
+// Lock is how a line of /proc/locks is read.
+func Lock(line string) (class string, waits bool, pid int64, major, minor uint32, inode uint64, ok bool) {
+	l, ok := parseLock(line)
+	return l.class, l.waits, l.pid, l.major, l.minor, l.inode, ok
+}
+
+// Users is how a passwd file is read.
+func Users(text string) map[uint32]string { return parsePasswd(text) }
+
+// Charge is how a battery's values are read.
+func Charge(values map[string]string) (now, full float64, err error) {
+	return charge(func(file string) string { return values[file] })
+}
+
+// CPUs is how the list of CPUs is read.
+func CPUs(text string) (int, bool) { return countCPUs(text) }

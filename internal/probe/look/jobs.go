@@ -31,7 +31,6 @@ func (m *Machine) jobs(ctx context.Context, budget time.Duration, first glimpses
 	out, err := within(ctx, budget+m.Gap, func(ctx context.Context) (facts.Jobs, error) { return m.atWork(ctx, first) })
 	held := <-locks
 	out.Locks, out.Part = held.locks, part(errors.Join(err, held.err))
-	out.Unknown = strings.ReplaceAll(out.Unknown, "\n", "; ")
 	return out
 }
 

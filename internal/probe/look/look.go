@@ -39,6 +39,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -117,13 +118,13 @@ func (m *Machine) table(ctx context.Context, budget time.Duration, q probe.Quest
 		return m.walk(ctx, q)
 	})
 	if q.Audio || len(q.Processes) > 0 {
-		a.Process = &facts.Processes{Part: mind(part(err), seen.wanted), List: named(seen.procs, q.Processes)}
+		a.Process = &facts.Processes{Part: mind(part(err), seen.hidden.wanted), List: named(seen.procs, q.Processes)}
 		if q.Audio && err == nil {
 			a.Process.Audio = m.audioServers(seen.procs)
 		}
 	}
 	if q.GPUs {
-		a.GPUs = &facts.GPUs{Part: mind(part(err), seen.holders)}
+		a.GPUs = &facts.GPUs{Part: mind(part(err), seen.hidden.holders)}
 	}
 	if q.Jobs {
 		a.Jobs = &facts.Jobs{Part: part(err)}
@@ -144,7 +145,7 @@ func (m *Machine) table(ctx context.Context, budget time.Duration, q probe.Quest
 func part(err error) facts.Part {
 	p := facts.Part{At: time.Now()}
 	if err != nil {
-		p.Unknown = err.Error()
+		p.Unknown = strings.ReplaceAll(err.Error(), "\n", "; ") // of errors that were joined
 	}
 	return p
 }

@@ -127,6 +127,9 @@ func (at tree) put(name, text string) {
 
 func (at tree) fifo(name string) {
 	at.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(at.path(name)), 0o755); err != nil {
+		at.t.Fatal(err)
+	}
 	_ = os.Remove(at.path(name))
 	if err := syscall.Mkfifo(at.path(name), 0o600); err != nil {
 		at.t.Fatal(err)

@@ -93,38 +93,6 @@ func TestNormalPCI(t *testing.T) {
 	}
 }
 
-func FuzzFdinfo(f *testing.F) {
-	f.Add("pos:\t0\ndrm-driver:\tamdgpu\ndrm-client-id:\t7\ndrm-engine-gfx:\t1000000 ns\ndrm-engine-capacity-gfx:\t2\n")
-	f.Add("drm-client-id:\t1\ndrm-cycles-rcs:\t5\ndrm-total-cycles-rcs:\t9\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		if _, engines, _ := look.Fdinfo(text); len(engines) > 64 {
-			t.Error("too many engines are kept")
-		}
-		if use := look.Since("", text, time.Second); !(use >= 0 && use <= 1) {
-			t.Errorf("the use is %v", use)
-		}
-	})
-}
-
-func FuzzCgroup(f *testing.F) {
-	f.Add("0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-x.scope\n")
-	f.Add("1:name=systemd:/system.slice/_a.service (deleted)\n0::/..\n")
-	f.Add("0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod0a1b2c3d_0000_1111_2222_333344445555.slice/x.scope\n")
-	f.Add("0::/kubepods/burstable/pod0a1b2c3d-0000-1111-2222-333344445555/0\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		slice, unit, userSlice, userUnit, session, pod := look.Place(text)
-		if strings.Contains(slice+unit+userSlice+userUnit+session+pod, "/") {
-			t.Errorf("a name with a slash: %q %q %q %q %q %q", slice, unit, userSlice, userUnit, session, pod)
-		}
-		if userUnit+userSlice != "" && !strings.HasPrefix(unit, "user@") {
-			t.Errorf("a unit of nobody's manager: %q %q", unit, userUnit)
-		}
-		if pod != "" && (slice != "kubepods.slice" || strings.Trim(pod, "0123456789abcdef-") != "") {
-			t.Errorf("a pod that is none: %q in %q", pod, slice)
-		}
-	})
-}
-
 // BenchmarkWalk is a walk through this machine's processes and descriptors.
 func BenchmarkWalk(b *testing.B) {
 	m := look.New()

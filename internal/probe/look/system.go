@@ -33,22 +33,30 @@ func (m *Machine) load() (facts.Load, error) {
 	return l, err
 }
 
-// cpus counts the CPUs that are online, "0-7,9".
+// cpus counts the CPUs that are online.
 func (m *Machine) cpus() int {
+	if n, ok := countCPUs(m.value("sys/devices/system/cpu/online")); ok {
+		return n
+	}
+	return runtime.NumCPU()
+}
+
+// countCPUs reads "0-7,9".
+func countCPUs(text string) (int, bool) {
 	n := 0
-	for _, span := range strings.Split(m.value("sys/devices/system/cpu/online"), ",") {
+	for _, span := range strings.Split(text, ",") {
 		first, last, isSpan := strings.Cut(span, "-")
 		if !isSpan {
 			last = first
 		}
-		a, err1 := strconv.Atoi(first)
-		b, err2 := strconv.Atoi(last)
+		a, err1 := strconv.ParseUint(first, 10, 16)
+		b, err2 := strconv.ParseUint(last, 10, 16)
 		if err1 != nil || err2 != nil || b < a {
-			return runtime.NumCPU()
+			return 0, false
 		}
-		n += b - a + 1
+		n += int(b-a) + 1
 	}
-	return n
+	return n, n <= 1<<16
 }
 
 // memory reads /proc/meminfo and the pressure of memory.

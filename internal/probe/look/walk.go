@@ -35,8 +35,8 @@ type node struct {
 type survey struct {
 	// procs, sorted by pid, are those asked for by name, the audio servers and
 	// the holders of GPU nodes.
-	procs []proc
-	strangers
+	procs  []proc
+	hidden strangers
 	// first is the first look at all processes, when jobs are asked for.
 	first glimpses
 }
@@ -76,8 +76,8 @@ func (m *Machine) walk(ctx context.Context, q probe.Question) (survey, error) {
 	var s survey
 	for _, w := range crew {
 		s.procs = append(s.procs, w.found...)
-		s.strangers.wanted += w.strangers.wanted
-		s.strangers.holders += w.strangers.holders
+		s.hidden.wanted += w.hidden.wanted
+		s.hidden.holders += w.hidden.holders
 		s.first.join(w.glimpses)
 	}
 	slices.SortFunc(s.procs, func(a, b proc) int { return int(int64(a.PID) - int64(b.PID)) })
@@ -86,12 +86,12 @@ func (m *Machine) walk(ctx context.Context, q probe.Question) (survey, error) {
 
 // walker is one goroutine's part of a walk.
 type walker struct {
-	ctx   context.Context
-	q     probe.Question
-	proc  int // descriptor of /proc
-	users map[uint32]string
-	found []proc
-	strangers
+	ctx    context.Context
+	q      probe.Question
+	proc   int // descriptor of /proc
+	users  map[uint32]string
+	found  []proc
+	hidden strangers
 	glimpses
 	text  []byte
 	link  []byte
@@ -129,7 +129,7 @@ func (w *walker) visit(pid uint32) {
 		case err == nil:
 			w.found = append(w.found, p)
 		case !vanished(err):
-			w.strangers.meet(wanted, len(p.nodes) > 0 || p.closed)
+			w.hidden.meet(wanted, len(p.nodes) > 0 || p.closed)
 		}
 	}
 }
@@ -252,8 +252,13 @@ func (w *walker) descriptors(dir int, name string, f func(fds int, fd, target []
 // users reads the names of local users. The system's name services are not
 // asked: one that hangs would hang the eyes.
 func (m *Machine) users() map[uint32]string {
-	out := map[uint32]string{}
 	text, _ := m.read("etc/passwd")
+	return parsePasswd(text)
+}
+
+// parsePasswd reads lines NAME:PASSWORD:UID:…, of which the first of a uid counts.
+func parsePasswd(text string) map[uint32]string {
+	out := map[uint32]string{}
 	for line := range strings.Lines(text) {
 		f := strings.SplitN(line, ":", 4)
 		if len(f) < 4 {
