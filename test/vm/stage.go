@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/modectl/moded/test/nvml"
 )
 
 // stage is what a machine gets besides its image: the things under test as
@@ -44,6 +46,7 @@ func newStage(ctx context.Context, repo, dir string) (*stage, error) {
 		func() error {
 			return compile(ctx, filepath.Join(root, "usr/lib/lab/cork"), filepath.Join(repo, "test/vm/cork/cork.c"))
 		},
+		func() error { return nvml.Build(filepath.Join(root, "usr/lib/lab/nvml")) },
 		func() error { return installProduct(ctx, repo, root) },
 		func() error { return copyTree(filepath.Join(repo, "test/vm/guest/root"), root) },
 		func() error {

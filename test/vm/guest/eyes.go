@@ -26,6 +26,15 @@ func eyesScenarios() []scenario {
 		short("eyes-second-login", 60, eyesSecondLogin),
 		long("eyes-linger", 80, eyesLinger),
 		long("eyes-compositor", 30, eyesCompositor),
+		long("eyes-gl-busy", 45, eyesGLBusy),
+		long("eyes-nvml-faults", 70, eyesNVMLFaults),
+		long("eyes-inhibitor", 60, eyesInhibitor),
+		long("eyes-compile", 60, eyesCompile),
+		long("eyes-vim", 40, eyesVim),
+		long("eyes-apt-lock", 60, eyesAptLock),
+		long("eyes-hold", 60, eyesHold),
+		long("eyes-reaper", 60, eyesReaper),
+		long("eyes-vllm", 50, eyesVLLM),
 		long("eyes-probe-at-rest", 60, eyesAtRest),
 	}
 }
