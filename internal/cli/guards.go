@@ -32,8 +32,10 @@ else a plan finds needs the machine.
   judge:   modectl guards compute --facts facts.json
   again:   modectl history show 17 --json | modectl guards compute --facts -
 
-FILE may also hold the facts alone, as the key facts has them. A key that this
-modectl does not know is an error. The edge begins in the mode of --from, else
+FILE may also hold the facts alone, as the key facts has them. What the record
+was made without is unknown: resources do not ask NVIDIA's library how busy a
+GPU is, which the facts of a transition have. A key that this modectl does not
+know is an error. The edge begins in the mode of --from, else
 in the one that the file was recorded in, else in the default mode, else in the
 only one that leads to MODE.
 

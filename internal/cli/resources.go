@@ -89,7 +89,7 @@ func powerLine(r manager1.Resources) string {
 
 func gpuLine(g manager1.GPU, all bool) string {
 	var parts list
-	parts.add(strings.TrimSpace(g.Driver + " " + g.Model))
+	parts.add(gpuKind(g))
 	parts.addIf(g.Role != "", "role "+g.Role)
 	parts.addIf(g.Connected, "display connected")
 	if g.Suspended {
@@ -105,6 +105,14 @@ func gpuLine(g manager1.GPU, all bool) string {
 	parts.addIf(g.MemoryTotal > 0, bytes(g.MemoryUsed)+" of "+bytes(g.MemoryTotal)+" used")
 	parts.addIf(all && len(g.Holders) == 0, "held by nobody")
 	return gpuName(g) + ": " + parts.String()
+}
+
+// gpuKind is the driver and the model, which often begins with the same word.
+func gpuKind(g manager1.GPU) string {
+	if strings.HasPrefix(strings.ToLower(g.Model), strings.ToLower(g.Driver)) {
+		return g.Model
+	}
+	return strings.TrimSpace(g.Driver + " " + g.Model)
 }
 
 func gpuName(g manager1.GPU) string {

@@ -82,6 +82,8 @@ func bytes(n int64) string {
 func culprit(c manager1.Culprit) string {
 	names := []string{c.Client, c.Comm, c.Unit}
 	switch c.Kind {
+	case "process":
+		names = []string{c.Comm, c.Client, c.Unit}
 	case "session":
 		names = []string{"session " + c.Session, c.Comm, c.Unit}
 	case "user":

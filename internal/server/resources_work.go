@@ -70,7 +70,7 @@ func (s *Server) audioRows(f *facts.Facts) []manager1.AudioUser {
 	var rows []manager1.AudioUser
 	for _, u := range f.Audio.Users {
 		row := audioRow(u)
-		row.Agent = slices.Contains(registered, u.UID)
+		row.Agent = u.Known() || slices.Contains(registered, u.UID) // nobody else knows
 		rows = append(rows, row)
 	}
 	for _, a := range f.Process.Audio {

@@ -12,9 +12,10 @@ import (
 
 var _ guards.Eyes = (*Machine)(nil)
 
-// Look is what the machine looks like now: always all of it, and always fresh,
-// but for holds, which are the daemon's own. A part whose look was made to fail
-// is unknown; one that was made to hang is unknown when ctx ends.
+// Look is what the machine looks like now: always all of it, of units those that
+// n names if it names any, and always fresh. Holds are the daemon's own and not
+// here. A part whose look was made to fail is unknown; one that was made to hang
+// is unknown when ctx ends.
 func (m *Machine) Look(ctx context.Context, n guards.Needs, _ bool) *facts.Facts {
 	now := time.Now()
 	unseen := m.unseen(ctx)
@@ -58,17 +59,7 @@ func (w *world) see(f *facts.Facts, n guards.Needs) {
 	for _, u := range w.Users {
 		w.seeUser(f, u)
 	}
-	for _, id := range slices.Sorted(maps.Keys(w.Units)) {
-		f.Units.List = append(f.Units.List, w.seeUnit(id, id))
-	}
-	for _, alias := range slices.Sorted(maps.Keys(w.Aliases)) {
-		f.Units.List = append(f.Units.List, w.seeUnit(alias, w.Aliases[alias]))
-	}
-	for _, name := range n.Units {
-		if w.Units[name] == nil && w.Aliases[name] == "" {
-			f.Units.List = append(f.Units.List, facts.Unit{Name: name, Load: "not-found", Active: "inactive"})
-		}
-	}
+	w.seeUnits(f, n.Units)
 	w.seeWork(f, n)
 }
 
@@ -91,8 +82,25 @@ func seeGPU(name string, g facts.GPU) facts.GPU {
 	return g
 }
 
-func (w *world) seeUnit(name, id string) facts.Unit {
-	u := w.Units[id]
+// seeUnits lists the units of those names, or all of them.
+func (w *world) seeUnits(f *facts.Facts, names []string) {
+	if len(names) == 0 {
+		names = slices.Concat(slices.Sorted(maps.Keys(w.Units)), slices.Sorted(maps.Keys(w.Aliases)))
+	}
+	for _, name := range names {
+		f.Units.List = append(f.Units.List, w.seeUnit(name))
+	}
+}
+
+func (w *world) seeUnit(name string) facts.Unit {
+	id := name
+	if primary, ok := w.Aliases[name]; ok {
+		id = primary
+	}
+	u, ok := w.Units[id]
+	if !ok {
+		return facts.Unit{Name: name, Load: "not-found", Active: "inactive"}
+	}
 	return facts.Unit{Name: name, ID: id, Load: u.Load, Active: u.Active, Sub: u.Sub}
 }
 
