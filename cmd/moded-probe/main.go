@@ -44,6 +44,7 @@ func run(ctx context.Context, args []string) error {
 	listen := fs.String("listen", "", "make a socket at `PATH` instead of taking PID 1's")
 	idle := fs.Duration("idle", 5*time.Second, "end after `TIME` without a question")
 	window := fs.Duration("window", 10*time.Second, "over which `TIME` nvml counts the use by processes")
+	root := fs.String("root", "/", "look at the machine whose /proc, /sys, /dev and /etc are below `PATH`")
 	deadline := fs.Duration("nvml-deadline", 10*time.Second, "how much `TIME` NVIDIA's library may take")
 	show := fs.Bool("version", false, "print the version and exit")
 	asJSON := fs.Bool("json", false, "print holders as JSON")
@@ -55,7 +56,7 @@ func run(ctx context.Context, args []string) error {
 	case fs.Arg(0) == "nvml":
 		return print(nvml.Read(nvml.Open(), *window, fs.Args()[1:]))
 	case fs.Arg(0) == "look":
-		return print(machine(*deadline).Look(ctx, probe.Question{
+		return print(machine(*root, *deadline).Look(ctx, probe.Question{
 			Load: true, Memory: true, Audio: true, GPUs: true, Usage: true, NVML: true, Jobs: true, Power: true,
 			Window: *window, Processes: fs.Args()[1:], Patient: true,
 		}))
@@ -64,24 +65,25 @@ func run(ctx context.Context, args []string) error {
 	case fs.NArg() > 0:
 		return fmt.Errorf("unknown command %q", fs.Arg(0))
 	}
-	return serve(ctx, *listen, *idle, *deadline)
+	return serve(ctx, *listen, *idle, machine(*root, *deadline), *deadline+looks)
 }
 
-// machine is this one, with NVML in a child.
-func machine(deadline time.Duration) *look.Machine {
+// machine is this one, or the one below root, with NVML in a child.
+func machine(root string, deadline time.Duration) *look.Machine {
 	m := look.New()
+	m.Root = root
 	m.NVML = newChild(deadline, "/proc/self/exe").ask
 	return m
 }
 
-func serve(ctx context.Context, path string, idle, deadline time.Duration) error {
+func serve(ctx context.Context, path string, idle time.Duration, m *look.Machine, patience time.Duration) error {
 	l, err := helper.Listen(probe.Protocol.Name, path)
 	if err != nil {
 		return err
 	}
 	s := &probe.Server{
-		Protocol: probe.Protocol, Version: version.Version, Answer: machine(deadline).Look,
-		Idle: idle, Patience: deadline + looks, Slots: 4,
+		Protocol: probe.Protocol, Version: version.Version, Answer: m.Look,
+		Idle: idle, Patience: patience, Slots: 4,
 		Problem: func(err error) { fmt.Fprintln(os.Stderr, "moded-probe:", err) },
 	}
 	return s.Serve(ctx, l)

@@ -18,15 +18,14 @@ import (
 	standin "github.com/modectl/moded/test/nvml"
 )
 
-// workstation is a machine of testdata/nvidia.txtar whose NVIDIA library is the
-// one in dir: the binary's own child asks it.
-func workstation(t *testing.T, dir string) *look.Machine {
+// tree makes the files of a machine of testdata, in txtar's format.
+func tree(t *testing.T, file string) (root string) {
 	t.Helper()
-	text, err := os.ReadFile("testdata/nvidia.txtar")
+	text, err := os.ReadFile(filepath.Join("testdata", file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	root := t.TempDir()
+	root = t.TempDir()
 	for _, f := range strings.Split(string(text), "\n-- ")[1:] {
 		name, data, _ := strings.Cut(f, " --\n")
 		path := filepath.Join(root, name)
@@ -42,8 +41,15 @@ func workstation(t *testing.T, dir string) *look.Machine {
 			t.Fatal(err)
 		}
 	}
+	return root
+}
+
+// workstation is the machine of testdata/nvidia.txtar, whose NVIDIA library is
+// the one in dir: the binary's own child asks it.
+func workstation(t *testing.T, dir string) *look.Machine {
+	t.Helper()
 	ask := newChild(time.Minute, "/usr/bin/env", "LD_LIBRARY_PATH="+dir, binary(t)).ask
-	return &look.Machine{Root: root, Budget: 10 * time.Second, Patience: 10 * time.Second, Gap: time.Millisecond, NVML: ask}
+	return &look.Machine{Root: tree(t, "nvidia.txtar"), Budget: time.Minute, Patience: time.Minute, Gap: time.Millisecond, NVML: ask}
 }
 
 // everyGPU is what a decision asks.
