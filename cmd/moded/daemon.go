@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,7 +122,14 @@ func (d *daemon) run() error {
 	defer cancel()
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	background := d.runBackground(ctx)
+	var background <-chan error // nil: nothing that could end
+	if d.machine.background != nil {
+		done, err := d.machine.background(ctx)
+		if err != nil {
+			return fmt.Errorf("cannot start: %w", err)
+		}
+		background = done
+	}
 
 	boot, err := d.engine.Start(ctx, d.machine.starting(ctx))
 	if err != nil {
@@ -149,21 +157,9 @@ func (d *daemon) run() error {
 		case <-d.server.Done():
 			return errBusLost
 		case err := <-background:
-			return fmt.Errorf("cannot go on: %w", err)
+			return fmt.Errorf("cannot go on: %w", cmp.Or(err, errors.New("the machine's own part ended")))
 		}
 	}
-}
-
-func (d *daemon) runBackground(ctx context.Context) <-chan error {
-	failed := make(chan error, 1)
-	if d.machine.background != nil {
-		go func() {
-			if err := d.machine.background(ctx); err != nil && ctx.Err() == nil {
-				failed <- err
-			}
-		}()
-	}
-	return failed
 }
 
 // boot waits until the machine is up and then goes to the default mode, or to

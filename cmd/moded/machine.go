@@ -28,8 +28,9 @@ type machine struct {
 	interactive func(ctx context.Context) ([]uint32, error)
 	// audioServers lists the uids for which an audio server runs.
 	audioServers func(ctx context.Context) ([]uint32, error)
-	// background runs what the machine itself needs; it ends with ctx.
-	background func(ctx context.Context) error
+	// background begins what the machine itself needs, before anybody is told
+	// that moded is up; it ends with ctx. done is told why it ended before.
+	background func(ctx context.Context) (done <-chan error, err error)
 }
 
 // userName reads the account's name from the system's databases.

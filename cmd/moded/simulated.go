@@ -43,12 +43,6 @@ func simulated(o options) (machine, error) {
 			return uids, err
 		},
 		audioServers: m.AudioServers,
-		background: func(ctx context.Context) error {
-			done, err := m.Serve(ctx, o.runtimeDir)
-			if err != nil {
-				return err
-			}
-			return <-done
-		},
+		background:   func(ctx context.Context) (<-chan error, error) { return m.Serve(ctx, o.runtimeDir) },
 	}, nil
 }
