@@ -80,7 +80,7 @@ var kinds = []struct {
 	{"target", (*compiler).readTarget, true},
 	{"units", (*compiler).readUnits, true},
 	{"slices", (*compiler).readSlices, true},
-	{"tune", (*compiler).readTune, false},
+	{"tune", (*compiler).readTune, true},
 	{"vllm", (*compiler).readVLLM, false},
 	{"k3s", (*compiler).readK3s, false},
 }

@@ -98,6 +98,7 @@ func TestTheActionsMoveThisMachineAndPutItBack(t *testing.T) {
 		stays bool
 	}{
 		"slices": {kind: "slices", key: "system.slice", want: `{"cpu-weight":20}`},
+		"tune":   {kind: "tune", want: `{"state":"low-latency"}`},
 		"units":  {kind: "units", key: "fstrim.timer", want: `{"state":"inactive"}`},
 		"ai": {kind: "units", key: "ai.service", want: `{"environment":{"CUDA_VISIBLE_DEVICES":"GPU-51aa1b22-0d5e-4a54-8f0e-3a9d0a1b2c3d"},` +
 			`"ready":"http://127.0.0.1:8000/health","state":"active"}`},

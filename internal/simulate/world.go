@@ -152,6 +152,7 @@ func freshUnits() map[string]*unit {
 		aiUnit:                    gated(serving(aiURL)),
 		vllmUnit:                  gated(serving(vllmURL)),
 		"k3s.service":             gated(stopped("notify")),
+		"moded-tune.service":      stopped("notify"),
 		"fstrim.timer":            running("", 0),
 		"apt-daily.timer":         running("", 0),
 		"ssh.service":             running("notify", 1),
