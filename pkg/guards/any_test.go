@@ -286,7 +286,7 @@ func TestGuardsAreQuickOnAMachineFullOfEverything(t *testing.T) {
 		f.Jobs.List = append(f.Jobs.List, facts.Job{Process: p})
 	}
 	for i := range 64 {
-		u := facts.AudioUser{UID: 2000 + uint32(i), Running: true}
+		u := facts.AudioUser{UID: 1000 + uint32(i), Running: true}
 		for j := range 64 {
 			u.Nodes = append(u.Nodes, facts.AudioNode{Client: "x", Binary: "y", PID: uint32(1e6 + j)})
 		}
@@ -294,7 +294,7 @@ func TestGuardsAreQuickOnAMachineFullOfEverything(t *testing.T) {
 	}
 	began := time.Now()
 	judged(f)
-	if took := time.Since(began); took > 20*time.Second { // a fifth of a second of CPU
+	if took := time.Since(began); took > 20*time.Second { // a tenth of a second where nobody else works
 		t.Errorf("took %v", took)
 	} else {
 		t.Logf("took %v", took)

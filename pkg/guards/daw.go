@@ -99,13 +99,14 @@ func (g daw) Judge(f *facts.Facts, _ Asked) fsm.Verdict {
 // look sorts all DAWs that run.
 func (g daw) look(f *facts.Facts) stage {
 	var s stage
-	daws := slices.DeleteFunc(slices.Clone(f.Process.List), func(p facts.Process) bool { return !g.meant(p) })
+	pids := nodePIDs(f)
+	daws := g.running(f)
 	for _, p := range daws {
-		who := processOf(p, "has its audio device open")
-		open, why := g.device(f, p)
+		who := processOf(p.Process, "has its audio device open")
+		open, why := p.device(f, pids)
 		switch {
 		case open:
-			silent, speaks := g.spokenFor(f, p)
+			silent, speaks := g.spokenFor(f, p.Process)
 			if speaks {
 				s.excused = append(s.excused, who)
 				break
