@@ -89,15 +89,9 @@ func gather(program string, of crowdOf) (*crowd, error) {
 
 // disperse ends the crowd and waits until it has gone.
 func (c *crowd) disperse() {
-	_ = c.stdin.Close() // it ends then
-	_ = c.cmd.Wait()    // killed, by itself
-	awaitNobody(c.cmd.Process.Pid)
-}
-
-// awaitNobody waits until a group of processes has gone.
-func awaitNobody(group int) {
-	for syscall.Kill(-group, 0) == nil {
-		pause()
+	_ = c.stdin.Close() // it ends then, when all others have
+	if err := c.cmd.Wait(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench: the crowd did not end well:", err)
 	}
 }
 

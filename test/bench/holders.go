@@ -19,7 +19,7 @@ const device = "/dev/full"
 // holders compares how long it takes to find out who holds one device file, from
 // fork to exit, alternating. All must find the same processes.
 func holders(ctx context.Context, bin string) ([]row, error) {
-	const runs = 21
+	const runs = 15
 	tools := []struct {
 		argv []string
 		pids func(out string) []string

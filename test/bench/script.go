@@ -85,7 +85,7 @@ func gpuNodes(dir string) ([]string, error) {
 }
 
 func raceScript(ctx context.Context, bin, dir, script string, nodes, without []string, pw *pipewire) (ours, theirs time.Duration, err error) {
-	const runs = 15
+	const runs = 11
 	var a, b []time.Duration
 	var used, hisUsed time.Duration
 	for again := 0; len(a) < runs; {

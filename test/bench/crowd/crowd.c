@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char *hostile[] = {
@@ -30,7 +31,8 @@ static const char *hostile[] = {
 
 static void die(const char *what) {
 	fprintf(stderr, "crowd: %s: %s\n", what, strerror(errno));
-	kill(0, SIGKILL); // the group is ours alone
+	kill(0, SIGTERM); // the group is ours alone, and its first process ignores it
+	exit(1);
 }
 
 static int must(int result, const char *what) {
@@ -67,14 +69,15 @@ static void live(int i, int fds, int bad, const char *file, int ready, char *tit
 		prctl(PR_SET_NAME, hostile[i % HOSTILE]);
 		strncpy(title, hostile[(i + 1) % HOSTILE], room - 1);
 	}
-	int tell = must(dup2(ready, 900), "dup"), held = -1;
-	close_range(0, 899, 0);
+	int held = -1;
+	close_range(0, ready - 1, 0);
+	close_range(ready + 1, ~0U, 0);
 	if (fds > 0)
 		furnish(fds);
 	if (file)
 		held = must(open(file, O_RDONLY | O_NONBLOCK), file);
-	must(write(tell, "", 1), "write");
-	close(tell);
+	must(write(ready, "", 1), "write");
+	close(ready);
 	(void)held;
 	for (;;)
 		pause();
@@ -94,11 +97,13 @@ int main(int argc, char **argv) {
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
 	setpgid(0, 0);
+	signal(SIGTERM, SIG_IGN);
 	must(pipe(ready), "pipe");
 	for (int i = 0; i < n; i++) {
 		pid_t pid = must(fork(), "fork");
 		if (pid > 0)
 			continue;
+		signal(SIGTERM, SIG_DFL);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != self)
 			_exit(1);
@@ -106,15 +111,15 @@ int main(int argc, char **argv) {
 	}
 	close(ready[1]);
 	char buf[4096];
-	for (int have = 0; have < n;) {
-		int got = must(read(ready[0], buf, sizeof buf), "read");
-		if (got == 0)
-			break;
+	int have = 0, got;
+	while (have < n && (got = read(ready[0], buf, sizeof buf)) > 0)
 		have += got;
-	}
-	printf("ready\n");
-	fflush(stdout);
-	while (read(0, buf, sizeof buf) > 0)
+	if (have == n && puts("ready") >= 0 && fflush(stdout) == 0)
+		while (read(0, buf, sizeof buf) > 0)
+			;
+	// Who ends them also reaps them: PID 1 of a container may not.
+	kill(0, SIGTERM);
+	while (wait(NULL) > 0)
 		;
-	kill(0, SIGKILL);
+	return have != n;
 }
