@@ -22,8 +22,10 @@ const guarded = "testdata/guarded.toml"
 
 // evening is a machine of which everything was seen: dev records, somebody
 // whose name is an attack holds a GPU, and dev holds the mode.
-func evening() *facts.Facts {
+func evening(t *testing.T) *facts.Facts {
+	t.Helper()
 	f := facts.Unseen("")
+	f.Process.Names = guards.NeedsOf(configuration(t).Catalog.AllGuards()).Processes
 	f.At = noon
 	for _, p := range f.Parts() {
 		p.At = noon
@@ -81,6 +83,15 @@ func judgement(t *testing.T, r result) judged {
 	return list[0]
 }
 
+func configuration(t *testing.T) *config.Config {
+	t.Helper()
+	cfg, err := config.Load(config.Options{Files: []string{guarded}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
 // still are eyes that see the same all the time.
 type still struct{ f *facts.Facts }
 
@@ -89,10 +100,7 @@ func (s still) Look(context.Context, guards.Needs, bool) *facts.Facts { return s
 // live is what the daemon's guards say about facts on the way to compute.
 func live(t *testing.T, f *facts.Facts) []fsm.Verdict {
 	t.Helper()
-	cfg, err := config.Load(config.Options{Files: []string{guarded}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	cfg := configuration(t)
 	from, _ := cfg.Catalog.Mode("desktop")
 	to, _ := cfg.Catalog.Mode("compute")
 	edge, _ := cfg.Catalog.Edge("desktop", "compute", "")
@@ -104,7 +112,7 @@ func live(t *testing.T, f *facts.Facts) []fsm.Verdict {
 
 func TestARecordIsJudgedAsTheMachineWas(t *testing.T) {
 	t.Parallel()
-	f := evening()
+	f := evening(t)
 	r := offline(t, "guards compute --json --config "+guarded+" --facts "+write(t, f), "")
 	got := judgement(t, r)
 	if r.code != 3 || got.Mode != "compute" || got.From != "desktop" || got.Event != "to_compute" || got.Allowed || !got.At.Equal(noon) {
@@ -132,7 +140,7 @@ func TestARecordIsJudgedAsTheMachineWas(t *testing.T) {
 
 func TestARecordComesInThreeForms(t *testing.T) {
 	t.Parallel()
-	f := evening()
+	f := evening(t)
 	raw := json.RawMessage(f.Record())
 	args := "guards compute --json --config " + guarded + " --facts "
 	want := judgement(t, offline(t, args+write(t, f), ""))
@@ -156,7 +164,7 @@ func TestARecordComesInThreeForms(t *testing.T) {
 
 func TestHostileNamesInARecordStayInIt(t *testing.T) {
 	t.Parallel()
-	file := write(t, evening())
+	file := write(t, evening(t))
 	for _, args := range []string{"guards compute --config ", "guards compute --json --config "} {
 		r := offline(t, args+guarded+" --facts "+file, "")
 		if r.code != 3 || strings.ContainsAny(r.stdout+r.stderr, "\x1b\u202e\a") || !strings.Contains(r.stdout, "PER") {
@@ -167,7 +175,7 @@ func TestHostileNamesInARecordStayInIt(t *testing.T) {
 
 func TestAHoldInARecordRefuses(t *testing.T) {
 	t.Parallel()
-	f := evening()
+	f := evening(t)
 	f.Audio.Users, f.GPUs.List = nil, nil
 	args := "guards compute --json --config " + guarded + " --facts "
 	if r := offline(t, args+write(t, f), ""); r.code != 0 {
@@ -200,7 +208,7 @@ func TestWhatAFileDoesNotHaveIsUnknown(t *testing.T) {
 
 func TestTheEdgeIsFound(t *testing.T) {
 	t.Parallel()
-	raw := json.RawMessage(evening().Record())
+	raw := json.RawMessage(evening(t).Record())
 	for name, c := range map[string]struct {
 		args, recorded, want string
 		code                 int
@@ -255,7 +263,7 @@ func TestWhatIsWrongWithARecordIsSaid(t *testing.T) {
 
 func TestJudgingARecordReads(t *testing.T) {
 	t.Parallel()
-	file := write(t, evening())
+	file := write(t, evening(t))
 	for _, s := range []scene{
 		{name: "guards of facts", args: "guards compute --config " + guarded + " --facts FILE"},
 		{name: "guards of facts to an unknown mode", args: "guards nonsense --config " + guarded + " --facts FILE"},
