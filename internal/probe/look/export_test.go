@@ -63,3 +63,10 @@ func Charge(values map[string]string) (now, full float64, err error) {
 
 // CPUs is how the list of CPUs is read.
 func CPUs(text string) (int, bool) { return countCPUs(text) }
+
+// Interactive tells of a shell by its stat whether it controls jobs.
+func Interactive(text string) bool {
+	s, ok := parseStat([]byte(text))
+	t := task{stat: s}
+	return ok && t.interactive()
+}

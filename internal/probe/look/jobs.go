@@ -82,7 +82,7 @@ func listJobs(first, now glimpses, up uint64) []facts.Job {
 		job := facts.Job{Process: t.proc.Process, CPUPercent: t.percent(), TTY: tty, Foreground: tty != ""}
 		job.Age = time.Duration(back(up, t.start)) * (time.Second / ticks)
 		job.Build = build(t, active[t.pid])
-		if job.Build != "" || job.Foreground || burns(job) {
+		if job.Build != "" || job.Foreground || peoples(t.proc) && burns(job) {
 			list = append(list, job)
 		}
 	}
@@ -106,8 +106,9 @@ func listJobs(first, now glimpses, up uint64) []facts.Job {
 	return list
 }
 
-// peoples tells whether a process belongs to somebody's session or manager.
-func peoples(p *proc) bool { return p.Slice == "user.slice" }
+// peoples tells whether a process belongs to somebody's session or manager. A
+// login screen is nobody's.
+func peoples(p *proc) bool { return p.Slice == "user.slice" && !p.greeter }
 
 // person tells whether a uid is somebody's, who need not be in user.slice: it
 // may compile in a container or from cron. The upper range is that of systemd's
@@ -139,7 +140,7 @@ func build(t *task, active bool) string {
 // servers of sound do so for as long as anybody looks or listens, and moded is
 // no reason to wait for moded.
 func burns(j facts.Job) bool {
-	return j.CPUPercent >= burning && j.Slice == "user.slice" && j.UserSlice != "session.slice" &&
+	return j.CPUPercent >= burning && j.UserSlice != "session.slice" &&
 		!desktop[j.Comm] && !desktop[j.Exe] && audioServer(j.Process) == "" && !strings.HasPrefix(j.Comm, "pipewire-") &&
 		j.Comm != "wireplumber" && j.Comm != "pulseaudio" && !ours(j.Process)
 }

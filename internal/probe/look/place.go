@@ -1,6 +1,7 @@
 package look
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/modectl/moded/pkg/facts"
@@ -11,13 +12,15 @@ type place struct {
 	slice, unit, userSlice, userUnit, session string
 	// pod is the UID of the pod.
 	pod string
+	// greeter is set in the slice of a user of the system: a login screen's.
+	greeter bool
 }
 
 // enter writes a place into a process.
 func (at place) enter(p *proc) {
 	p.Slice, p.UserSlice = facts.Clean(at.slice), facts.Clean(at.userSlice)
 	p.Unit, p.UserUnit, p.Session = facts.Clean(at.unit), facts.Clean(at.userUnit), facts.Clean(at.session)
-	p.pod = at.pod
+	p.pod, p.greeter = at.pod, at.greeter
 }
 
 // placeIn finds the units of a process in its /proc/PID/cgroup, whose lines are
@@ -54,6 +57,7 @@ func placeOf(path string) place {
 	if p.slice == "" && strings.HasSuffix(parts[0], ".slice") {
 		p.slice = plain(parts[0])
 	}
+	p.greeter = p.slice == "user.slice" && len(parts) > 1 && greeterSlice(parts[1])
 	p.unit, parts = firstUnit(parts)
 	if strings.HasPrefix(p.unit, "user@") && strings.HasSuffix(p.unit, ".service") {
 		if len(parts) > 0 && strings.HasSuffix(parts[0], ".slice") {
@@ -65,6 +69,15 @@ func placeOf(path string) place {
 		p.session, _ = strings.CutSuffix(s, ".scope")
 	}
 	return p
+}
+
+// greeterSlice tells whether a slice user-UID.slice is not a person's: below 1000
+// are users of the system, and GDM gives its login screens users from 60578 on.
+// See https://systemd.io/UIDS-GIDS/.
+func greeterSlice(name string) bool {
+	uid, _ := strings.CutPrefix(strings.TrimSuffix(name, ".slice"), "user-")
+	n, err := strconv.ParseUint(uid, 10, 32)
+	return err == nil && (n > 0 && n < 1000 || n >= 60578 && n <= 60705)
 }
 
 // plain takes off the underscore that systemd puts before a name that the kernel

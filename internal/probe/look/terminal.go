@@ -68,7 +68,9 @@ var shells = map[string]bool{
 }
 
 // viewers show terminals that are elsewhere, where what runs is found by itself.
-var viewers = map[string]bool{"tmux: client": true, "screen": true, "zellij": true, "dtach": true, "abduco": true, "byobu": true}
+var viewers = map[string]bool{
+	"tmux: client": true, "screen": true, "zellij": true, "dtach": true, "abduco": true, "byobu": true, "script": true, "run0": true,
+}
 
 // command tells whether a process in the foreground is a command that somebody
 // waits for. A shell at its prompt is not; one that runs a script is.

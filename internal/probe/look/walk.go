@@ -18,9 +18,10 @@ import (
 // proc is a process that somebody may be interested in.
 type proc struct {
 	facts.Process
-	exe   string // with its path
-	pod   string
-	nodes []node
+	exe     string // with its path
+	pod     string
+	greeter bool
+	nodes   []node
 	// closed is set when its descriptors could not be read.
 	closed bool
 }
