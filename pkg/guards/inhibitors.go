@@ -32,7 +32,7 @@ var desktopLocks = []struct {
 	{who: "Screen Locker", source: "kscreenlocker logind.cpp: delay"},
 	{who: "xfce4-power-manager", source: "xfce4-power-manager src/xfpm-manager.c: block on handle-*"},
 	{who: "NetworkManager", source: "NetworkManager src/core/nm-sleep-monitor.c: delay"},
-	{who: "ModemManager", source: "ModemManager src/mm-sleep-monitor.c: delay"},
+	{who: "ModemManager", source: "ModemManager src/mm-sleep-monitor-systemd.c: delay"},
 	{who: "UPower", source: "upower src/linux/up-backend.c: delay"},
 }
 
