@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -48,6 +49,45 @@ func TestEndingTheGUIWithTheUsersManagerStaying(t *testing.T) {
 			t.Errorf("sessions are now %v, want the one over ssh", m.Sessions)
 		}
 	})
+}
+
+// shortsighted are devices that cannot be seen for so many looks.
+type shortsighted struct {
+	behind actions.Devices
+	looks  int
+}
+
+func (s *shortsighted) Devices(ctx context.Context) ([]actions.Device, error) {
+	if s.looks--; s.looks >= 0 {
+		return nil, errors.New("moded-probe did not answer in time")
+	}
+	return s.behind.Devices(ctx)
+}
+
+func TestEndingTheGUIOutlastsALookThatSeesNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		looks int
+		fails bool
+	}{"two looks": {2, false}, "all looks": {1 << 30, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				m := workstation()
+				linger(m)
+				hands := m.Hands()
+				hands.Devices = &shortsighted{hands.Devices, c.looks}
+				gui := actions.New(hands)["gui"]
+				err := gui.Do(t.Context(), "", guiOffEnding(dev))
+				if (err != nil) != c.fails || c.fails && !strings.Contains(err.Error(), "did not answer in time") {
+					t.Errorf("Do: %v", err)
+				}
+				if ok, err := gui.Settled(t.Context(), "", guiOffEnding(dev)); ok == c.fails || (err != nil) != c.fails {
+					t.Errorf("Settled: %v, %v", ok, err)
+				}
+			})
+		})
+	}
 }
 
 func TestEndingTheGUIShutsTheGateByTheUnitsOwnName(t *testing.T) {

@@ -273,6 +273,9 @@ func (g gui) Settled(ctx context.Context, _ string, want fsm.Value) (bool, error
 		return false, err
 	}
 	left, err := g.remains(ctx, v.Sessions)
+	for _, r := range left {
+		err = errors.Join(err, r.blind)
+	}
 	return err == nil && len(left) == 0, err
 }
 

@@ -19,6 +19,8 @@ type remnant struct {
 	// in its scope, desktop when the user's manager still shows a desktop.
 	alive, scope, desktop bool
 	text                  string
+	// blind is why it cannot be seen whether anything is left: the next look may.
+	blind error
 }
 
 // end ends sessions: it asks, waits, forces, waits, and names what is left.
@@ -183,10 +185,13 @@ func (g gui) remainsInManager(ctx context.Context, s fsm.Session) (remnant, erro
 		return r, nil
 	}
 	holders, err := g.heldBy(ctx, s.UID)
-	if err == nil && len(holders) > 0 {
+	switch {
+	case err != nil:
+		r.text, r.blind = err.Error(), err
+	case len(holders) > 0:
 		r.text = "a GPU is still held by " + who(holders)
 	}
-	return r, err
+	return r, nil
 }
 
 // desktopUp asks the user's agent, if there is one.
