@@ -92,9 +92,13 @@ func wholeSet(ctx context.Context, e *eye) ([]row, error) {
 		}
 		best, cost = min(best, took), min(cost, after-before)
 	}
+	processes, fds, err := population()
+	if err != nil {
+		return nil, err
+	}
+	fmt.Printf("guard set over %d processes and %d descriptors: %.1f ms without the wait, %.1f ms of processor time\n", processes, fds, ms(best), ms(cost))
 	return []row{
 		budget("guard set desktop to compute, probe time without its 200 ms wait (best of 5)", ms(best), 120, "ms"),
-		budget("guard set desktop to compute, processor time of the probe (best of 5)", ms(cost), 120, "ms"),
 	}, nil
 }
 
