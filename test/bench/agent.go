@@ -41,6 +41,7 @@ func (s *scene) agentAtRest(ctx context.Context, rest time.Duration) ([]row, err
 	}
 	defer log.Close()
 	cmd.Stderr = log
+	mortal(cmd)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start moded-agent: %w", err)
 	}

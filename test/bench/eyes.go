@@ -95,6 +95,7 @@ func openEye(ctx context.Context, bin, dir string, idle time.Duration) (*eye, er
 	e.client = probe.NewClient(e.socket, "bench")
 	e.cmd = exec.Command(filepath.Join(bin, "moded-probe"), "--listen="+e.socket, "--idle="+idle.String())
 	e.cmd.Stderr = os.Stderr
+	mortal(e.cmd)
 	if err := e.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start moded-probe: %w", err)
 	}

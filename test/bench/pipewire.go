@@ -45,6 +45,7 @@ func startPipewire(ctx context.Context, dir string) (*pipewire, error) {
 	p := &pipewire{cmd: exec.Command("pipewire"), env: append(os.Environ(), "XDG_RUNTIME_DIR="+runtime, "PIPEWIRE_RUNTIME_DIR="+runtime,
 		"XDG_CONFIG_HOME="+config, "DBUS_SESSION_BUS_ADDRESS=disabled:", "PIPEWIRE_DEBUG=0")}
 	p.cmd.Env = p.env
+	mortal(p.cmd)
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start pipewire: %w", err)
 	}

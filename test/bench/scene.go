@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -70,10 +71,17 @@ func newScene(ctx context.Context, bin string) (*scene, error) {
 	return s, nil
 }
 
+// mortal has a process that is about to be started end with us, also when we are
+// killed. The kernel means the thread that started it; Go's live as long as we.
+func mortal(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+}
+
 // startBus starts a bus that lets everybody do everything: policy costs are
 // the same for both.
 func (s *scene) startBus(context.Context) error {
 	s.bus = exec.Command("dbus-daemon", "--session", "--nofork", "--print-address=1", "--address=unix:path="+filepath.Join(s.dir, "bus"))
+	mortal(s.bus)
 	pipe, err := s.bus.StdoutPipe()
 	if err != nil {
 		return err
@@ -91,6 +99,7 @@ func (s *scene) startModed(context.Context) error {
 	s.moded = exec.Command(filepath.Join(s.bin, "moded"), "--simulate", "--bus="+s.address,
 		"--runtime-dir="+filepath.Join(s.dir, "run"), "--state-dir="+filepath.Join(s.dir, "state"))
 	s.moded.Env = append(os.Environ(), "GOMAXPROCS=2", "GOGC=50", "GOMEMLIMIT=32MiB")
+	mortal(s.moded)
 	return s.moded.Start()
 }
 
@@ -101,6 +110,7 @@ func (s *scene) startPeer(context.Context) error {
 	}
 	s.ppd = exec.Command(path)
 	s.ppd.Env = append(os.Environ(), "DBUS_SYSTEM_BUS_ADDRESS="+s.address, "POWER_PROFILE_DAEMON_FAKE_DRIVER=1")
+	mortal(s.ppd)
 	return s.ppd.Start()
 }
 

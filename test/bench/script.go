@@ -160,6 +160,7 @@ func judgeCold(ctx context.Context, bin, dir string, without []string) (took, co
 	// The shell makes itself the one that LISTEN_PID names.
 	answers := exec.CommandContext(ctx, "sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" --idle=10s`, filepath.Join(bin, "moded-probe"))
 	answers.ExtraFiles, answers.Stderr = []*os.File{socket}, &problem
+	mortal(answers)
 	began := time.Now()
 	if err := errors.Join(asks.Start(), answers.Start()); err != nil {
 		return 0, 0, "", err
