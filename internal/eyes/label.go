@@ -39,6 +39,9 @@ func (e *Eyes) label(f *facts.Facts) {
 	for i := range f.Web.List {
 		name(f.Web.List[i].UID, &f.Web.List[i].User)
 	}
+	for i := range f.Process.PCM {
+		name(f.Process.PCM[i].UID, &f.Process.PCM[i].User)
+	}
 	for i := range f.Process.Audio {
 		name(f.Process.Audio[i].UID, &f.Process.Audio[i].User)
 	}

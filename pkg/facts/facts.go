@@ -188,7 +188,27 @@ type Processes struct {
 	List  []Process `json:"list"`
 	// Audio lists uids for which PipeWire or jackd runs.
 	Audio []AudioServer `json:"audio,omitempty"`
+	// PCM are streams of sound cards that programs have open themselves, beside
+	// all audio servers. Which card has what is ALSA's word.
+	PCM []PCM `json:"pcm,omitempty"`
 }
+
+// PCM is one stream of a sound card, and the process that opened it. With dmix
+// others may play through it too, whom the kernel does not name.
+type PCM struct {
+	Process
+	// Device is the stream's place in /proc/asound: card0/pcm0p/sub0.
+	Device string `json:"device"`
+	// Capture is true for one that records.
+	Capture bool `json:"capture,omitempty"`
+	// State is ALSA's: OPEN, SETUP, PREPARED, RUNNING, XRUN, DRAINING, PAUSED,
+	// SUSPENDED or DISCONNECTED.
+	State string `json:"state"`
+}
+
+// Runs tells whether samples go through the stream, or do as soon as it has
+// caught up.
+func (p PCM) Runs() bool { return p.State == "RUNNING" || p.State == "DRAINING" || p.State == "XRUN" }
 
 // AudioServer is a running PipeWire or jackd. Its Part is unknown when jackd's
 // clients could not be listed.

@@ -33,6 +33,7 @@ func (f *Facts) cut(keep int) *Facts {
 	c := *f
 	c.Process.List = head(&c.Process.Part, f.Process.List, keep)
 	c.Process.Audio = head(&c.Process.Part, f.Process.Audio, keep)
+	c.Process.PCM = head(&c.Process.Part, f.Process.PCM, keep)
 	c.Units.List = head(&c.Units.Part, f.Units.List, keep)
 	c.Sessions.List = head(&c.Sessions.Part, f.Sessions.List, keep)
 	c.Jobs.List, c.Jobs.Locks = head(&c.Jobs.Part, f.Jobs.List, keep), head(&c.Jobs.Part, f.Jobs.Locks, keep)

@@ -16,7 +16,7 @@ func audioKind() Kind {
 	return Kind{
 		Name:    "audio",
 		Summary: "passes while nobody who is logged in plays, records or runs a JACK client (G1)",
-		Details: "A JACK client counts as long as it is open, even when it is silent: that is how a DAW looks that records. A user for whom PipeWire runs and of whom no moded-agent reports is unknown, and so is one with PulseAudio's own daemon. What uses a sound card itself, without any of these, has no node and is not seen. Greeters and the system's own users are nobody's music, but for a PipeWire that serves the whole system, and jackd.",
+		Details: "A JACK client counts as long as it is open, even when it is silent: that is how a DAW looks that records. A user for whom PipeWire runs and of whom no moded-agent reports is unknown, and so is one with PulseAudio's own daemon. A program that plays or records on a sound card itself, without any server, counts while its stream runs. Greeters and the system's own users are nobody's music, but for a PipeWire that serves the whole system, and jackd.",
 		Codes: []Code{
 			{"audio-idle", fsm.Pass, "nobody plays or records", ""},
 			{"audio-active", fsm.Deny, "somebody plays, records or has a JACK client open", "stop playback and recording, or close the program"},
@@ -63,6 +63,8 @@ func (audio) Judge(f *facts.Facts, _ Asked) fsm.Verdict {
 			dark = append(dark, spot)
 		}
 	}
+	direct := directOf(f)
+	active, nodes = append(active, direct...), nodes+len(direct)
 	dark = append(dark, pulses(f)...)
 	switch {
 	case len(active) > 0:
@@ -123,9 +125,6 @@ func activeOf(u facts.AudioUser) []fsm.Culprit {
 	if more := nodesOf(u) - len(u.Nodes); more > 0 {
 		out = append(out, fsm.Culprit{Kind: "user", UID: u.UID, User: u.User, Detail: fmt.Sprintf("%d more active", more)})
 	}
-	// What interrupts most comes first.
-	rank := []string{"recording", "JACK client", "production", "playing"}
-	slices.SortStableFunc(out, func(a, b fsm.Culprit) int { return place(rank, a.Detail) - place(rank, b.Detail) })
 	return out
 }
 
@@ -183,7 +182,27 @@ func jackClients(s facts.AudioServer) []fsm.Culprit {
 	return out
 }
 
+// directOf lists those who play or record on a sound card without any server.
+func directOf(f *facts.Facts) []fsm.Culprit {
+	var out []fsm.Culprit
+	for _, p := range f.Process.PCM {
+		if !p.Runs() || !listens(f, p.UID) {
+			continue
+		}
+		c := processOf(p.Process, "playing")
+		if p.Capture {
+			c.Detail = "recording"
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// audioRank puts first what is worst to interrupt.
+var audioRank = []string{"recording", "JACK client", "production", "playing"}
+
 func audioActive(active []fsm.Culprit, nodes int) fsm.Verdict {
+	slices.SortStableFunc(active, func(a, b fsm.Culprit) int { return place(audioRank, a.Detail) - place(audioRank, b.Detail) })
 	first := active[0]
 	who := first.Client
 	if who == "" {

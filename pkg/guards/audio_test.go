@@ -15,6 +15,7 @@ func TestVerdictsOfAudio(t *testing.T) {
 	}}
 	calm := facts.AudioUser{UID: 1000, User: "dev", Running: true}
 	audio := func(users ...facts.AudioUser) facts.Facts { return facts.Facts{Audio: facts.Audio{Users: users}} }
+	direct := func(f facts.Facts, p ...facts.PCM) facts.Facts { f.Process.PCM = p; return f }
 	served := func(f facts.Facts, s ...facts.AudioServer) facts.Facts { f.Process.Audio = s; return f }
 	pipewire := facts.AudioServer{UID: 1000, User: "dev", Server: "pipewire", PID: 5}
 	jackd := facts.AudioServer{UID: 1000, User: "dev", Server: "jackd", PID: 6, Clients: []string{"ardour"}}
@@ -41,6 +42,10 @@ func TestVerdictsOfAudio(t *testing.T) {
 		{name: "a client of jackd denies", facts: served(audio(), jackd)},
 		{name: "jackd without clients passes", facts: served(audio(), facts.AudioServer{UID: 1000, Server: "jackd"})},
 		{name: "jackd whose clients are not seen is unknown", facts: served(audio(), facts.AudioServer{Part: facts.Part{Unknown: "permission denied"}, UID: 1000, User: "dev", Server: "jackd"})},
+		{name: "a recording on the card itself denies, and comes first", facts: direct(audio(facts.AudioUser{UID: 1001, User: "ann", Running: true, Media: 1, Nodes: []facts.AudioNode{{Class: "media", Client: "mpv"}}}),
+			facts.PCM{Process: facts.Process{PID: 7, Comm: "arecord", UID: 1000, User: "dev"}, Device: "card0/pcm0c/sub0", Capture: true, State: "RUNNING"})},
+		{name: "a stream of a card that does not run is no sound", facts: direct(audio(), facts.PCM{Process: facts.Process{PID: 7, Comm: "aplay", UID: 1000}, State: "PREPARED"})},
+		{name: "a system service's stream is nobody's", facts: direct(audio(), facts.PCM{Process: facts.Process{PID: 7, Comm: "mpd", UID: 117}, State: "RUNNING"})},
 		{name: "a greeter's PipeWire is nobody's", facts: with(served(audio(), facts.AudioServer{UID: 1005, Server: "pipewire"}), greeter)},
 		{name: "a system user's is nobody's", facts: served(audio(), facts.AudioServer{UID: 117, Server: "pipewire"}, facts.AudioServer{UID: 60600, Server: "pipewire"})},
 		{name: "a user of a directory is a person", facts: served(audio(), facts.AudioServer{UID: 1234567, Server: "pipewire"})},

@@ -75,8 +75,13 @@ func (p workstation) device(f *facts.Facts, pids map[uint32]bool) (open bool, wh
 	if slices.ContainsFunc(f.Process.List, pulse) {
 		why = orElse(why, "PulseAudio runs, and nobody reports of it")
 	}
-	if !served {
-		why = orElse(why, "it has neither PipeWire nor jackd, and may use the sound card itself")
+	for _, s := range f.Process.PCM {
+		switch {
+		case s.PID == p.PID, s.UID == p.UID && (p.called(s.Comm) || p.called(s.Exe)):
+			return true, ""
+		case !served: // without a server, dmix lets programs share a card
+			why = orElse(why, "the sound card is in use, and it may share it")
+		}
 	}
 	return false, why
 }

@@ -75,6 +75,8 @@ func TestVerdictsOfDAW(t *testing.T) {
 	deaf.Audio = facts.Audio{Part: facts.Part{Unknown: "no agents can report"}}
 	deafQuiet := facts.Facts{Audio: deaf.Audio}
 
+	card := func(f facts.Facts, p ...facts.PCM) facts.Facts { f.Process.PCM = p; return f }
+
 	golden(t, "daw", []verdict{
 		{name: "no DAW passes", facts: studio().Facts},
 		{name: "a DAW with a closed device passes", facts: studio(reaper).Facts},
@@ -108,7 +110,7 @@ func TestVerdictsOfDAW(t *testing.T) {
 		{name: "a user whose agent does not see is unknown", facts: blind.Facts},
 		{name: "a user without an agent is unknown", facts: lonely.Facts},
 		{name: "a closed device of one user is not another's", facts: other.Facts},
-		{name: "a DAW without any audio server may use the card itself", facts: bare.Facts},
+		{name: "a DAW without any audio server that uses no card is closed", facts: bare.Facts},
 		{name: "PulseAudio's own daemon hides what it plays", facts: studio(reaper, facts.Process{PID: 9, Comm: "pulseaudio", UID: 1000}).Facts},
 		{name: "a list of nodes that was cut is unknown", facts: cut.Facts},
 		{name: "a node that nobody owns may be its own", facts: nobodys.Facts},
@@ -120,6 +122,10 @@ func TestVerdictsOfDAW(t *testing.T) {
 		{name: "what is seen denies, whatever else is dark", facts: half.Facts},
 		{name: "processes that are not seen are unknown", facts: facts.Facts{Process: facts.Processes{Part: dark}}},
 		{name: "agents that cannot report are unknown", facts: deaf.Facts},
+		{name: "a DAW on the card itself denies", facts: card(bare.Facts, facts.PCM{Process: reaper, Device: "card1/pcm0c/sub0", Capture: true, State: "PREPARED"})},
+		{name: "beside PipeWire too", facts: card(studio(reaper).Facts, facts.PCM{Process: reaper, Device: "card1/pcm0p/sub0", State: "RUNNING"})},
+		{name: "a card that others use may be shared", facts: card(bare.Facts, facts.PCM{Process: facts.Process{PID: 70, Comm: "mpv", UID: 1000}, State: "RUNNING"})},
+		{name: "what others do beside PipeWire is not a DAW's", facts: card(studio(reaper).Facts, facts.PCM{Process: facts.Process{PID: 70, Comm: "mpv", UID: 1000}, State: "RUNNING"})},
 		{name: "nobody has to report where no DAW runs", facts: deafQuiet},
 	})
 }

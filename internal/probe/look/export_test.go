@@ -70,3 +70,6 @@ func Interactive(text string) bool {
 	t := task{stat: s}
 	return ok && t.interactive()
 }
+
+// ParsePCM is how the status of a sound card's stream is read.
+func ParsePCM(text string) (state string, thread uint32, open bool) { return parsePCM(text) }

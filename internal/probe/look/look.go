@@ -121,6 +121,11 @@ func (m *Machine) table(ctx context.Context, budget time.Duration, q probe.Quest
 		a.Process = &facts.Processes{Part: mind(part(err), seen.hidden.wanted), List: named(seen.procs, q.Processes)}
 		if q.Audio && err == nil {
 			a.Process.Audio = m.audioServers(seen.procs)
+			a.Process.PCM, err = within(ctx, budget, m.pcms)
+			if err != nil && a.Process.Known() {
+				a.Process.Unknown = err.Error()
+			}
+			err = nil // the other parts can do without
 		}
 	}
 	if q.GPUs {

@@ -1,0 +1,132 @@
+package look
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/modectl/moded/pkg/facts"
+)
+
+var (
+	alsaCard   = regexp.MustCompile(`^card[0-9]+$`)
+	alsaPCM    = regexp.MustCompile(`^pcm[0-9]+[pc]$`)
+	alsaStream = regexp.MustCompile(`^sub[0-9]+$`)
+)
+
+// maxPCM bounds what is listed; a large interface has some tens of streams.
+const maxPCM = 64
+
+// pcms lists the streams of sound cards that a program has open itself. What
+// audio servers have open is left out: who plays through them they know. See the
+// kernel's Documentation/sound/designs/procfile.rst.
+func (m *Machine) pcms(ctx context.Context) ([]facts.PCM, error) {
+	cards, err := m.list("proc/asound")
+	if err != nil {
+		return nil, fmt.Errorf("cannot list sound cards: %w", err)
+	}
+	var out []facts.PCM
+	for _, card := range cards {
+		if !alsaCard.MatchString(card) {
+			continue
+		}
+		devices, _ := m.list("proc/asound", card) // a card that was unplugged
+		for _, device := range devices {
+			if !alsaPCM.MatchString(device) || ctx.Err() != nil || len(out) == maxPCM {
+				continue
+			}
+			streams, _ := m.list("proc/asound", card, device)
+			for _, stream := range streams {
+				open, err := m.pcm(ctx, path.Join(card, device, stream))
+				if err != nil {
+					return out, err
+				}
+				out = append(out, open[:min(len(open), maxPCM-len(out))]...)
+			}
+		}
+	}
+	return out, ctx.Err()
+}
+
+// pcm reads one stream, and who has it open but for audio servers. The thread
+// that opened it may have ended since: then whoever has the device open has it.
+func (m *Machine) pcm(ctx context.Context, stream string) ([]facts.PCM, error) {
+	if !alsaStream.MatchString(path.Base(stream)) {
+		return nil, nil
+	}
+	text, err := m.read("proc/asound", stream, "status")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot tell who uses a sound card: %w", err)
+	}
+	state, thread, open := parsePCM(text)
+	if !open {
+		return nil, nil
+	}
+	var owners []facts.Process
+	if p, ok := m.owner(thread); ok {
+		owners = append(owners, p)
+	} else if owners, err = m.Holders(ctx, soundDevice(stream)); err != nil || len(owners) == 0 {
+		return nil, errors.Join(fmt.Errorf("cannot tell who uses a sound card: the owner of %s is not to be seen", stream), err)
+	}
+	var out []facts.PCM
+	for _, p := range owners {
+		if !serves(p) {
+			out = append(out, facts.PCM{Process: p, Device: stream, Capture: strings.HasSuffix(path.Dir(stream), "c"), State: state})
+		}
+	}
+	return out, nil
+}
+
+// soundDevice is the device file of a stream: /dev/snd/pcmC0D3p for
+// card0/pcm3p/sub0.
+func soundDevice(stream string) string {
+	parts := strings.Split(stream, "/")
+	return "/dev/snd/pcmC" + strings.TrimPrefix(parts[0], "card") + "D" + strings.TrimPrefix(parts[1], "pcm")
+}
+
+// parsePCM reads the status of a stream: "closed", or lines such as
+// "state: RUNNING" and "owner_pid   : 1234", the thread that opened it.
+func parsePCM(text string) (state string, thread uint32, open bool) {
+	for line := range strings.Lines(text) {
+		key, value, _ := strings.Cut(line, ":")
+		switch value = strings.TrimSpace(value); strings.TrimSpace(key) {
+		case "state":
+			state = facts.Clean(value)
+		case "owner_pid":
+			if n, err := strconv.ParseUint(value, 10, 32); err == nil {
+				thread = uint32(n)
+			}
+		}
+	}
+	return state, thread, state != ""
+}
+
+// owner finds the process of a thread: what a thread calls itself is not what
+// its program is called.
+func (m *Machine) owner(thread uint32) (facts.Process, bool) {
+	status, err := m.read("proc", strconv.FormatUint(uint64(thread), 10), "status")
+	if err != nil {
+		return facts.Process{}, false
+	}
+	for line := range strings.Lines(status) {
+		if value, ok := strings.CutPrefix(line, "Tgid:"); ok {
+			if n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 32); err == nil {
+				thread = uint32(n)
+			}
+		}
+	}
+	p, ok := m.single(thread)
+	return p.Process, ok
+}
+
+// serves tells whether a process is an audio server: those that are looked for
+// as such, and PulseAudio's own daemon, which guards look for by name.
+func serves(p facts.Process) bool { return audioServer(p) != "" || p.Named("pulseaudio") }

@@ -1,0 +1,87 @@
+package look_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/modectl/moded/internal/probe"
+	"github.com/modectl/moded/internal/probe/look"
+)
+
+// sound is a machine with two processes and a sound card, a stream of which is
+// played by a thread of the first.
+func sound(t *testing.T) tree {
+	at := machineTree(t)
+	at.process(fake{pid: 500, ppid: 1, comm: "reaper", exe: "/usr/bin/reaper", cgroup: "/user.slice/user-1000.slice/session-3.scope"})
+	at.process(fake{pid: 600, ppid: 1, comm: "pipewire", exe: "/usr/bin/pipewire", cgroup: "/user.slice/user-1000.slice/user@1000.service/session.slice/pipewire.service"})
+	for thread, process := range map[int]int{501: 500, 601: 600} {
+		at.put(fmt.Sprintf("proc/%d/status", thread), fmt.Sprintf("Name:\tdata-loop.0\nTgid:\t%d\nPid:\t%d\n", process, thread))
+	}
+	at.put("proc/asound/version", "ALSA\n")
+	at.put("proc/asound/card0/id", "PCH\n")
+	at.put("proc/asound/card0/pcm0c/sub0/status", "closed\n")
+	at.status("card0/pcm0p/sub0", "RUNNING", 501)
+	return at
+}
+
+func (at tree) status(stream, state string, owner int) {
+	at.put("proc/asound/"+stream+"/status", fmt.Sprintf("state: %s\nowner_pid   : %d\ntrigger_time: 17.000000000\n", state, owner))
+}
+
+// streams lists what is seen of sound cards, or why not all of it is.
+func (at tree) streams(t *testing.T) (list []string, unknown string) {
+	t.Helper()
+	a := at.machine().Look(context.Background(), probe.Question{Audio: true})
+	for _, p := range a.Process.PCM {
+		list = append(list, fmt.Sprintf("%s %s %d %s capture=%v", p.Device, p.Comm, p.PID, p.State, p.Capture))
+	}
+	return list, a.Process.Unknown
+}
+
+func TestWhoUsesASoundCardItselfIsNamed(t *testing.T) {
+	t.Parallel()
+	at := sound(t)
+	at.status("card1/pcm3c/sub1", "PREPARED", 501)
+	got, unknown := at.streams(t)
+	want := "card0/pcm0p/sub0 reaper 500 RUNNING capture=false, card1/pcm3c/sub1 reaper 500 PREPARED capture=true"
+	if s := strings.Join(got, ", "); s != want || unknown != "" {
+		t.Errorf("got %s, %q", s, unknown)
+	}
+}
+
+func TestWhatAnAudioServerHasOpenIsNobodyElses(t *testing.T) {
+	t.Parallel()
+	at := sound(t)
+	at.status("card0/pcm0p/sub0", "RUNNING", 601)
+	if got, unknown := at.streams(t); len(got) != 0 || unknown != "" {
+		t.Errorf("got %q, %q", got, unknown)
+	}
+}
+
+func TestAThreadThatHasEndedHidesNobody(t *testing.T) {
+	t.Parallel()
+	at := sound(t)
+	at.status("card0/pcm0p/sub0", "RUNNING", 509)
+	if got, unknown := at.streams(t); len(got) != 0 || !strings.Contains(unknown, "owner of card0/pcm0p/sub0 is not to be seen") {
+		t.Errorf("where nobody has the device open: %q, %q", got, unknown)
+	}
+	at.put("dev/snd/pcmC0D0p", "")
+	at.put("proc/500/fd/7", "-> /dev/snd/pcmC0D0p")
+	if got, unknown := at.streams(t); len(got) != 1 || !strings.HasPrefix(got[0], "card0/pcm0p/sub0 reaper 500") || unknown != "" {
+		t.Errorf("where reaper has: %q, %q", got, unknown)
+	}
+}
+
+func FuzzPCM(f *testing.F) {
+	f.Add("closed\n")
+	f.Add("state: RUNNING\nowner_pid   : 1234\ntrigger_time: 17.0\n")
+	f.Add("state: \x1b[2J\nowner_pid:99999999999\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		state, _, open := look.ParsePCM(text)
+		if open != (state != "") || strings.ContainsAny(state, "\x1b\n\r") {
+			t.Errorf("state %q, open %v", state, open)
+		}
+	})
+}
