@@ -226,6 +226,18 @@ func TestAJobSaysWhoseItIs(t *testing.T) {
 	}
 }
 
+func TestTheLooksAtJobsAndAtGPUsShareOneWait(t *testing.T) {
+	t.Parallel()
+	at := machineTree(t)
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		a := at.machine().Look(context.Background(), all)
+		if took := time.Since(began); took != 200*time.Millisecond || !a.Jobs.Known() || !a.GPUs.Known() {
+			t.Errorf("they took %v; unknown %q, %q", took, a.Jobs.Unknown, a.GPUs.Unknown)
+		}
+	})
+}
+
 func TestMoreJobsThanAreListedAreCounted(t *testing.T) {
 	t.Parallel()
 	at := table(t)
