@@ -267,6 +267,33 @@ func TestGuardsAreAskedAgainAfterGraceAndAtTheLastLook(t *testing.T) {
 	}
 }
 
+func TestGuardsAreToldOnlyOfSessionsThatThePlanEnds(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[string]int{"compute": 1, "studio": 0} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(t *testing.T, w *fsmtest.World, e *fsm.Engine) {
+				asked := 0
+				w.OnAsk = func(q fsm.Question) {
+					if asked++; len(q.Ends) != want {
+						t.Errorf("question %d is told that %d sessions end, not %d", asked, len(q.Ends), want)
+					}
+				}
+				if _, err := e.Plan(t.Context(), fsm.Request{Mode: mode}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := e.Switch(t.Context(), fsm.Request{Mode: mode}); err != nil {
+					t.Fatal(err)
+				}
+				settle(e)
+				if asked < 2 || e.State().Mode != mode {
+					t.Errorf("asked %d times, mode %s", asked, e.State().Mode)
+				}
+			})
+		})
+	}
+}
+
 func TestWhatWasLostIsSaid(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *fsmtest.World, e *fsm.Engine) {
