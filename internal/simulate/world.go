@@ -194,12 +194,12 @@ func freshGPUs() []facts.GPU {
 		{
 			PCI: "0000:01:00.0", UUID: gpu0UUID, Model: "NVIDIA RTX 6000 Ada Generation", Driver: "nvidia",
 			Nodes:     []string{"/dev/dri/card0", "/dev/dri/renderD128", "/dev/nvidia0"},
-			Connected: true, BusyPercent: 3, MemoryTotal: 48 * gib,
+			Connected: true, BusyPercent: 3, MemoryTotal: 48 * gib, Listed: true,
 		},
 		{
 			PCI: "0000:02:00.0", UUID: gpu1UUID, Model: "NVIDIA RTX 6000 Ada Generation", Driver: "nvidia",
 			Nodes:       []string{"/dev/dri/card1", "/dev/dri/renderD129", "/dev/nvidia1"},
-			BusyPercent: 0, MemoryTotal: 48 * gib,
+			BusyPercent: 0, MemoryTotal: 48 * gib, Listed: true,
 		},
 	}
 }

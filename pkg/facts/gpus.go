@@ -35,6 +35,9 @@ type GPU struct {
 	MemoryUsed  uint64 `json:"memory-used,omitempty"`
 	// Temperature is in degrees Celsius; 0 means unknown.
 	Temperature int `json:"temperature,omitempty"`
+	// Listed is true when NVIDIA's library named all processes on it: to the
+	// descriptors, a context that waits looks like none.
+	Listed bool `json:"listed,omitempty"`
 	// Instances are the parts of a device in MIG mode.
 	Instances []Instance `json:"instances,omitempty"`
 	Holders   []Holder   `json:"holders,omitempty"`

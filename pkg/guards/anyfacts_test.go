@@ -63,7 +63,7 @@ func anyGPU(t *rapid.T) facts.GPU {
 	return facts.GPU{
 		Name: pick(t, []string{"", "gpu0", "\x1b"}), PCI: "0000:01:00.0", Driver: pick(t, []string{"nvidia", "amdgpu"}), Suspended: flip(t),
 		BusyPercent: pick(t, someCounts), Unmeasured: pick(t, someCauses), Forever: flip(t),
-		MemoryTotal: pick(t, someSizes), MemoryUsed: pick(t, someSizes), Holders: several(t, anyHolder),
+		Listed: rapid.Bool().Draw(t, "value"), MemoryTotal: pick(t, someSizes), MemoryUsed: pick(t, someSizes), Holders: several(t, anyHolder),
 	}
 }
 

@@ -106,15 +106,15 @@ func TestVerdictsOfGPUMemory(t *testing.T) {
 	xorg := facts.Holder{PID: 17, Comm: "Xorg", Unit: "session-3.scope", Graphics: true, Memory: 1 << 30}
 	exporter := facts.Holder{PID: 18, Comm: "exporter", Unit: "dcgm-exporter.service", Compute: true}
 	dev := func(h ...facts.Holder) facts.GPU {
-		return facts.GPU{Name: "gpu1", PCI: "0000:02:00.0", Driver: "nvidia", MemoryTotal: 48 << 30, MemoryUsed: 41 << 30, Holders: h}
+		return facts.GPU{Name: "gpu1", PCI: "0000:02:00.0", Driver: "nvidia", Listed: true, MemoryTotal: 48 << 30, MemoryUsed: 41 << 30, Holders: h}
 	}
 	gpus := func(list ...facts.GPU) facts.Facts { return facts.Facts{GPUs: facts.GPUs{List: list}} }
 	silent := dev(vllm)
-	silent.MemoryTotal, silent.Unmeasured = 0, "NVML: version mismatch"
+	silent.Listed, silent.Unmeasured = false, "NVML: version mismatch"
 	guilty := dev(python)
-	guilty.MemoryTotal = 0
+	guilty.Listed = false
 	asleep := dev()
-	asleep.MemoryTotal, asleep.Suspended = 0, true
+	asleep.Listed, asleep.Suspended = false, true
 	half := gpus(dev(python))
 	half.GPUs.Unknown = "descriptors of 3 processes cannot be read"
 	amd := facts.GPU{PCI: "0000:03:00.0", Driver: "amdgpu", Holders: []facts.Holder{vllm}}

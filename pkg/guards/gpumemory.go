@@ -84,12 +84,12 @@ func keeps(h facts.Holder) bool { return h.Compute || h.Memory > 0 && !h.Graphic
 
 // unlisted says why a device's processes are not all known. NVIDIA's driver shows
 // descriptors to everybody, and who has a context on which device to its library
-// alone, which also tells the memory when it answers at all.
+// alone.
 func unlisted(dev facts.GPU) string {
-	if dev.Driver != "nvidia" || dev.MemoryTotal > 0 {
+	if dev.Driver != "nvidia" || dev.Listed {
 		return ""
 	}
-	return facts.Clean(dev.Label()) + ": " + orElse(dev.Unmeasured, "NVML did not answer")
+	return facts.Clean(dev.Label()) + ": " + orElse(dev.Unmeasured, "NVML did not name its processes")
 }
 
 func memoryOf(dev facts.GPU, h facts.Holder) string {

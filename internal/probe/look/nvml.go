@@ -153,6 +153,7 @@ func (dev ReportDevice) fill(g *facts.GPU) {
 		g.Model = facts.Clean(dev.Model)
 	}
 	g.BusyPercent, g.MemoryTotal, g.MemoryUsed = figure(dev.BusyPercent), dev.MemoryTotal, dev.MemoryUsed
+	g.Listed = dev.Listed && dev.Lost == ""
 	if dev.Temperature > 0 {
 		g.Temperature = dev.Temperature
 	}
