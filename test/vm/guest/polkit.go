@@ -39,6 +39,7 @@ func polkitMatrix(t *T) {
 		t.expect(c, "administer", "modectl reload", notAuthorised)
 	}
 	t.expect(root, "administer", "modectl reload", authorised)
+	t.Login(login{user: "other", kind: "tty"}) // else other's PipeWire starts with each call, and is not seen yet
 	t.allowed("compute")
 	t.expect(other, "end others' sessions", switchAndGo("compute"), notAuthorised)
 	t.expect(ssh, "end own session", switchAndGo("compute"), notAuthorised)
