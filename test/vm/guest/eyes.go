@@ -23,6 +23,7 @@ func eyesScenarios() []scenario {
 		long("eyes-pipewire-killed", 90, eyesPipeWireKilled),
 		long("eyes-no-agent", 25, eyesNoAgent),
 		long("eyes-jackd2", 60, eyesJackd2),
+		long("eyes-alsa", 60, eyesALSA),
 		short("eyes-second-login", 60, eyesSecondLogin),
 		long("eyes-linger", 80, eyesLinger),
 		long("eyes-compositor", 30, eyesCompositor),
