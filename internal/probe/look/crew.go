@@ -3,14 +3,16 @@ package look
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
 
-// walkers is how many goroutines share the process table.
-const walkers = 2
+// walkers is how many goroutines share the process table: more than a few only
+// wait for each other in the kernel.
+var walkers = min(max(runtime.NumCPU(), 2), 4)
 
 // everyProcess has each process of the table visited once. hire is called for
 // each walker, with a descriptor of /proc, and returns what visits a process. A
