@@ -74,11 +74,7 @@ bench: build ## ratios against peers in the same run, into build/bench.json
 	$(GO) run ./test/bench -bin $(BIN) -out build/bench.json
 
 fuzz: ## each fuzzer for FUZZTIME (30s)
-	@for package in $$(grep -rlE '^func Fuzz' --include=*_test.go . | xargs -n1 dirname | sort -u); do
-	  for fuzzer in $$($(GO) test -list '^Fuzz' "$$package" | grep '^Fuzz'); do
-	    $(GO) test -run '^$$' -fuzz "^$$fuzzer$$" -fuzztime "$${FUZZTIME:-30s}" "$$package"
-	  done
-	done
+	@GO="$(GO)" test/fuzz.sh
 
 vm-test: build ## scenarios on a real Debian 13 in QEMU (build/vm-report.json), under 30 minutes
 	$(GO) run ./test/vm -report build/vm-report.json $(if $(SCENARIO),-scenario $(SCENARIO))
