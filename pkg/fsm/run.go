@@ -14,6 +14,9 @@ import (
 const (
 	verifyPatience = 15 * time.Second
 	verifyEvery    = 500 * time.Millisecond
+	// verifyLooks is how often one looks at least: on a machine that is busy with
+	// what has just begun, one look may come too late and see nothing.
+	verifyLooks = 3
 )
 
 // transit is the life of an admitted transition, in the run's own goroutine:
@@ -219,7 +222,7 @@ func (e *Engine) enter(r *run, phase Phase, deadline time.Time) {
 // verifyMode checks every essential setting of the mode, with some patience.
 func (e *Engine) verifyMode(r *run, mode Mode, steps []Step) error {
 	deadline := time.Now().Add(verifyPatience)
-	for {
+	for look := 1; ; look++ {
 		differences := e.differences(r.ctx, mode, steps)
 		essential := slices.IndexFunc(differences, func(d Difference) bool { return d.Essential })
 		if essential < 0 {
@@ -228,7 +231,7 @@ func (e *Engine) verifyMode(r *run, mode Mode, steps []Step) error {
 		if err := cancelled(r.ctx); err != nil {
 			return err
 		}
-		if time.Now().After(deadline) {
+		if look >= verifyLooks && time.Now().After(deadline) {
 			return fmt.Errorf("%s is not as %s wants it: %s", differences[essential].ID(), mode.Name, differences[essential].Problem)
 		}
 		e.note("verifying: " + differences[essential].ID())

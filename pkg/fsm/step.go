@@ -46,6 +46,9 @@ func (e *Engine) verifyStep(ctx context.Context, st *Step) error {
 		return nil
 	}
 	ok, err := e.settled(ctx, st.Kind, st.Key, st.Want)
+	for look := 1; err != nil && !errors.Is(err, ErrMissing) && look < verifyLooks && pause(ctx, verifyEvery); look++ {
+		ok, err = e.settled(ctx, st.Kind, st.Key, st.Want)
+	}
 	if err != nil {
 		return fmt.Errorf("cannot verify it: %w", err)
 	}

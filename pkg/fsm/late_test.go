@@ -1,0 +1,75 @@
+package fsm_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/modectl/moded/pkg/fsm"
+)
+
+// late makes some looks at a setting take 20 s and see nothing, as on a machine
+// that is busy with what has just begun. The first is the plan's, the second the
+// step's own, the third the mode's.
+func late(t *testing.T, blind ...int) *fsm.State {
+	t.Helper()
+	w := newWorld("desktop")
+	cfg, looks := w.Config(toyCatalog(t)), 0
+	cfg.Actions["units"] = eager{cfg.Actions["units"], func(_ ctx, verb, key string) {
+		if verb != "settled" || key != "c" {
+			return
+		}
+		looks++
+		w.Mend()
+		for _, n := range blind {
+			if looks == n {
+				time.Sleep(20 * time.Second)
+				w.Break("units/c", "settled")
+			}
+		}
+	}}
+	e := startWith(t, w, cfg)
+	defer stop(t, e)
+	looks = 0
+	if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio"}); err != nil {
+		t.Fatal(err)
+	}
+	settle(e)
+	s := e.State()
+	return &s
+}
+
+func TestOneLookThatSawNothingThrowsNothingAway(t *testing.T) {
+	t.Parallel()
+	for name, blind := range map[string][]int{
+		"the step's own":               {2},
+		"the mode's":                   {3},
+		"two of each in a row":         {2, 3, 5, 6},
+		"the mode's, with one between": {3, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				if s := late(t, blind...); s.Mode != "studio" || s.Last.Outcome != fsm.Settled {
+					t.Errorf("mode %s, outcome %s: %s", s.Mode, s.Last.Outcome, s.Last.Message)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatIsNeverSeenIsRolledBack(t *testing.T) {
+	t.Parallel()
+	for name, blind := range map[string][]int{"the step's own": {2, 3, 4}, "the mode's": {3, 4, 5}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := late(t, blind...)
+				if s.Mode != "desktop" || s.Last.Outcome != fsm.RolledBack || !strings.Contains(s.Last.Message, "units/c") {
+					t.Errorf("mode %s, outcome %s: %s", s.Mode, s.Last.Outcome, s.Last.Message)
+				}
+			})
+		})
+	}
+}
