@@ -281,9 +281,14 @@ func wraps(have, name string, size int) bool {
 	return have == wrapped[:min(len(wrapped), size)]
 }
 
-// versionOf tells whether have is name with a version behind it.
+// versionOf tells whether have is name with a version behind it: digits and dots,
+// or, behind a dash, what builders make of them too: Debian's "7.3.0~ds0", and
+// "5.12.ae0dcdc0" with a hash of git's.
 func versionOf(have, name string) bool {
 	version, ok := strings.CutPrefix(have, name)
-	version = strings.TrimPrefix(version, "-")
-	return ok && version != "" && version[0] >= '0' && version[0] <= '9' && strings.Trim(version, "0123456789.") == ""
+	version, dash := strings.CutPrefix(version, "-")
+	if !ok || version == "" || version[0] < '0' || version[0] > '9' {
+		return false
+	}
+	return strings.Trim(version, "0123456789.") == "" || dash && !strings.ContainsAny(version, "- ")
 }
