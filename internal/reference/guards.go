@@ -32,6 +32,11 @@ What is seen to be in the way denies even when another part could not be seen.
 ` + "`modectl guards MODE`" + ` asks them without any change, ` + "`modectl switch MODE --force`" + `
 overrides them; that has a polkit action of its own, and the history keeps it.
 
+Four verdicts beside them are not a guard's: ` + "`law`" + ` (no edge leads there),
+` + "`busy`" + ` (another transition is open), ` + "`preflight`" + ` (something essential is not on
+this machine) and ` + "`holds`" + ` (somebody holds the mode). None can be overridden, but
+for a hold by root.
+
 ## What every guard takes
 
 ` + "```toml" + `

@@ -14,7 +14,7 @@ type computeJobs struct{ requests, pods int }
 func computeJobsKind() Kind {
 	return Kind{
 		Name:    "compute-jobs",
-		Summary: "passes while vLLM has no more requests, and the node no more GPU pods, than allowed (T1)",
+		Summary: "passes while vLLM has no more requests, and the node no more GPU pods, than allowed",
 		Details: "Requests are those that run and those that wait, of all configured servers; a server that generates tokens has one at least. A GPU pod is one of this node that asks for a GPU, whoever owns it, or whose process computes on one. Containers that a stopped k3s has left behind count as long as they hold a GPU. Without vLLM and k3s in the configuration it passes.",
 		Params: []Param{
 			{"max-requests", Count, "0", "how many requests there may be"},
@@ -23,7 +23,7 @@ func computeJobsKind() Kind {
 		Codes: []Code{
 			{"compute-idle", fsm.Pass, "no more than allowed is computed for others", ""},
 			{"compute-requests", fsm.Deny, "vLLM has more requests than allowed", "wait for the requests to end, or send clients elsewhere"},
-			{"compute-pods", fsm.Deny, "the node has more GPU pods than allowed", "wait for the pods to end, scale them down, or drain the node; what a stopped k3s left behind ends k3s-killall.sh"},
+			{"compute-pods", fsm.Deny, "the node has more GPU pods than allowed", "wait for the pods to end, scale them down, or drain the node; k3s-killall.sh ends what a stopped k3s left behind"},
 			{"compute-jobs-unknown", fsm.Unknown, "a server, the cluster or the GPUs cannot be seen", "see what the unit that the verdict names says: journalctl -u UNIT"},
 		},
 		Example: `[guards.compute-jobs]

@@ -22,7 +22,7 @@ type gpu struct {
 func gpuKind() Kind {
 	return Kind{
 		Name:    "gpu",
-		Summary: "passes while GPUs are held only by what the plan ends, and none of that is at work on one (G2)",
+		Summary: "passes while GPUs are held only by what the plan ends, and none of that is at work on one",
 		Params: []Param{
 			{"busy-percent", Percent, "20", "how much of a GPU a program that the plan closes may have used over the window"},
 			{"window", Duration, `"10s"`, "over which time; drivers without a history are watched for 200 ms"},
@@ -31,7 +31,7 @@ func gpuKind() Kind {
 		},
 		Codes: []Code{
 			{"gpu-free", fsm.Pass, "no GPU is held, or only by programs that will be closed: they are listed", ""},
-			{"gpu-uncounted", fsm.Warn, "so it is, as far as can be seen: the driver keeps no count of a GPU's use", "look whether a game or a render still runs"},
+			{"gpu-uncounted", fsm.Warn, "as gpu-free, as far as can be seen: the driver keeps no count of a GPU's use", "look whether a game or a render still runs"},
 			{"gpu-compute", fsm.Deny, "a process computes on a GPU, and no unit of the plan manages it", "end it, or run it as a unit that the mode manages"},
 			{"gpu-held", fsm.Deny, "a process holds a GPU outside the sessions that would end; with strict, any process does", "end it, or name its unit in ignore-units if it only watches"},
 			{"gpu-busy", fsm.Deny, "a program that will be closed is at work on a GPU", "finish the render or the game, or close it"},

@@ -14,7 +14,7 @@ type gpuMemory struct{ ignore []string }
 func gpuMemoryKind() Kind {
 	return Kind{
 		Name:    "gpu-memory",
-		Summary: "passes while all that computes on a GPU is managed: a unit of the plan, or a pod (T4)",
+		Summary: "passes while all that computes on a GPU is managed: a unit of the plan, or a pod",
 		Details: "Programs that only draw are not asked about. A suspended GPU holds nothing.",
 		Params: []Param{
 			{"ignore-units", Names, "", "units of the system whose processes may keep GPU memory"},

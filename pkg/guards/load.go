@@ -18,7 +18,7 @@ type load struct {
 func loadKind() Kind {
 	return Kind{
 		Name:    "load",
-		Summary: "passes while the load per CPU, and optionally the CPU pressure, stays below a limit (G3)",
+		Summary: "passes while the load per CPU, and optionally the CPU pressure, stays below a limit",
 		Params: []Param{
 			{"window", Duration, `"5m"`, "over which time: 1m, 5m or 15m"},
 			{"max-per-cpu", Number, "0.5", "the highest load average divided by the number of CPUs"},

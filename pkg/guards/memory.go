@@ -16,7 +16,7 @@ type memory struct {
 func memoryKind() Kind {
 	return Kind{
 		Name:    "memory",
-		Summary: "passes while available memory, less what the target needs, stays above a floor, and optionally memory pressure below a limit (G5)",
+		Summary: "passes while available memory, less what the target needs, stays above a floor, and optionally memory pressure below a limit",
 		Details: "Available is the kernel's MemAvailable; swap is not counted. What the programs of a session that ends give back is not counted either.",
 		Params: []Param{
 			{"floor", Size, `"2GiB"`, "how much memory must be left"},

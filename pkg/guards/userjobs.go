@@ -23,7 +23,7 @@ type userJobs struct {
 func userJobsKind() Kind {
 	return Kind{
 		Name:    "user-jobs",
-		Summary: "passes while nobody has a job under way (G4)",
+		Summary: "passes while nobody has a job under way",
 		Details: "A job is what somebody declared (a block inhibitor of logind on shutdown or sleep, or a hold of moded of either scope), a package manager that holds its lock, a build, a process in user.slice that burns CPU, and when asked for a command in the foreground of a terminal. Inhibitors that desktops hold all the time are not jobs, nor is what a desktop runs in its session.slice, nor processes of units that the plan owns. modectl, and what it was started with (sudo, run0), is not a job.",
 		Params: []Param{
 			{"builds", Flag, "true", "builds are jobs: compilers, make, cargo and their like at work, builders of nix-daemon"},

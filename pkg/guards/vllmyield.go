@@ -13,7 +13,7 @@ type vllmYield struct{ requests int }
 func vllmYieldKind() Kind {
 	return Kind{
 		Name:    "vllm-yield",
-		Summary: "passes while every configured vLLM server is down, or can be drained (T4)",
+		Summary: "passes while every configured vLLM server is down, or can be drained",
 		Details: "How many requests a drain would wait for is said. A server whose API is silent cannot be drained: it would be stopped, and its requests lost; that is a warning, since nothing but a stop could help it. Without vLLM in the configuration it passes.",
 		Params: []Param{
 			{"max-requests", Count, "", "how many requests there may be to drain; without it any number"},
