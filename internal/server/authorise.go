@@ -68,8 +68,8 @@ func (s *Server) authoriseSwitch(c *call) func(ctx context.Context, e fsm.Effect
 	}
 }
 
-// actionFor is the strongest action that applies, and the only one asked for:
-// design.md §9. The caller is known.
+// actionFor is the strongest action that applies, and the only one asked for, see
+// dbus/org.modectl.policy. The caller is known.
 func actionFor(e fsm.Effect, who caller, othersInteractive bool) string {
 	own, others := false, false
 	for _, session := range e.Ends {

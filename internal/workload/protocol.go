@@ -1,5 +1,6 @@
 // Package workload is the brain's side of moded-workload, the one helper with a
-// network: it asks services on this machine whether they are ready. The
+// network: it asks services on this machine whether they are ready and what they
+// are doing: vLLM, REAPER's web interface and Kubernetes' API server. The
 // helper's own side, with all that speaks HTTP, is package serve: the brain
 // does not link it. How the two speak is package helper's.
 package workload

@@ -108,7 +108,7 @@ func TestStreamOf43DocumentsAtEachTurn(t *testing.T) {
 	}
 }
 
-// object helpers: the shapes of facts.md A1 and A2, by hand.
+// Objects as pw-dump prints them, by hand.
 func client(id int, props string) string {
 	return fmt.Sprintf(`{"id":%d,"type":"PipeWire:Interface:Client","version":3,"info":{"change-mask":["props"],"props":{%s}}}`, id, props)
 }
