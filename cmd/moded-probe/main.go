@@ -29,6 +29,17 @@ import (
 // looks is how long a question may take besides NVIDIA's library.
 const looks = 5 * time.Second
 
+const usage = `moded-probe is the eyes of moded; it changes nothing.
+
+Usage:
+  moded-probe [flags]                         answer on the socket of moded-probe.socket
+  moded-probe [flags] look [PROGRAM...]       print all that can be seen, as JSON
+  moded-probe [flags] holders FILE            print who has a file open
+  moded-probe [flags] nvml [PCI-ADDRESS...]   print what NVIDIA's library says, as JSON
+
+Flags:
+`
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:])
@@ -46,17 +57,22 @@ func run(ctx context.Context, args []string) error {
 	window := fs.Duration("window", 10*time.Second, "over which `TIME` nvml counts the use by processes")
 	root := fs.String("root", "/", "look at the machine whose /proc, /sys, /dev and /etc are below `PATH`")
 	deadline := fs.Duration("nvml-deadline", 10*time.Second, "how much `TIME` NVIDIA's library may take")
+	library := fs.String("nvml-library", "", "load NVIDIA's library from `PATH` instead of looking for it")
 	show := fs.Bool("version", false, "print the version and exit")
 	asJSON := fs.Bool("json", false, "print holders as JSON")
+	fs.Usage = func() {
+		fmt.Fprint(fs.Output(), usage)
+		fs.PrintDefaults()
+	}
 	_ = fs.Parse(args)
 	switch {
 	case *show:
 		fmt.Println(version.Version)
 		return nil
 	case fs.Arg(0) == "nvml":
-		return print(nvml.Read(nvml.Open(), *window, fs.Args()[1:]))
+		return print(nvml.Read(nvml.Open(*library), *window, fs.Args()[1:]))
 	case fs.Arg(0) == "look":
-		return print(machine(*root, *deadline).Look(ctx, probe.Question{
+		return print(machine(*root, *deadline, *library).Look(ctx, probe.Question{
 			Load: true, Memory: true, Audio: true, GPUs: true, Usage: true, NVML: true, Jobs: true, Power: true,
 			Window: *window, Processes: fs.Args()[1:], Patient: true,
 		}))
@@ -65,14 +81,14 @@ func run(ctx context.Context, args []string) error {
 	case fs.NArg() > 0:
 		return fmt.Errorf("unknown command %q", fs.Arg(0))
 	}
-	return serve(ctx, *listen, *idle, machine(*root, *deadline), *deadline+looks)
+	return serve(ctx, *listen, *idle, machine(*root, *deadline, *library), *deadline+looks)
 }
 
 // machine is this one, or the one below root, with NVML in a child.
-func machine(root string, deadline time.Duration) *look.Machine {
+func machine(root string, deadline time.Duration, library string) *look.Machine {
 	m := look.New()
 	m.Root = root
-	m.NVML = newChild(deadline, "/proc/self/exe").ask
+	m.NVML = newChild(deadline, "/proc/self/exe", "--nvml-library="+library).ask
 	return m
 }
 

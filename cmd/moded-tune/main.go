@@ -25,12 +25,26 @@ import (
 // askProfiles is how long the owner of power profiles may take.
 const askProfiles = 5 * time.Second
 
+const usage = `moded-tune turns the kernel's knobs for low-latency audio; moded-tune.service
+is how it is started.
+
+Usage:
+  moded-tune [flags] hold      turn the knobs and hold them until a signal
+  moded-tune [flags] restore   put back what a former hold turned
+
+Flags:
+`
+
 func main() {
 	fs := flag.NewFlagSet("moded-tune", flag.ExitOnError)
 	state := fs.String("state", "/run/moded-tune/state.json", "`FILE` that keeps what the knobs were")
 	latency := fs.Int("latency", 0, "longest wake-up from an idle state, in `µs`")
 	swappiness := fs.Int("swappiness", 10, "highest vm.swappiness")
 	show := fs.Bool("version", false, "print the version and exit")
+	fs.Usage = func() {
+		fmt.Fprint(fs.Output(), usage)
+		fs.PrintDefaults()
+	}
 	_ = fs.Parse(os.Args[1:]) // it exits by itself
 	if *show {
 		fmt.Println(version.Version)

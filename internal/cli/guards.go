@@ -79,7 +79,7 @@ func (a *app) guardsCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&o.watch, "watch", "w", false, "go on asking, and show what changes")
-	flags.DurationVar(&o.interval, "interval", 2*time.Second, "how often --watch asks, besides when moded says something")
+	flags.DurationVar(&o.interval, "interval", 2*time.Second, "with --watch: ask every `DURATION`, and whenever moded says something")
 	flags.StringVar(&o.facts, "facts", "", "judge the facts in `FILE` (- is standard input); ask nobody")
 	flags.StringVar(&o.from, "from", "", "with --facts: the `MODE` that the edge begins in")
 	flags.StringArrayVar(&o.config, "config", nil, "with --facts: read `FILE` over the embedded default, not the machine's configuration; may be given again")

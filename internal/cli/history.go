@@ -17,7 +17,7 @@ func (a *app) historyCommand() *cobra.Command {
 		Use: "history", Short: "List past transitions and refusals, newest first", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.history(cmd.Context(), limit) },
 	}
-	cmd.Flags().Uint32VarP(&limit, "lines", "n", 20, "how many; 0 is what the daemon gives")
+	cmd.Flags().Uint32VarP(&limit, "lines", "n", 20, "list `N` at most; 0 is what the daemon gives")
 	cmd.AddCommand(a.historyShowCommand())
 	return a.jsonFlag(cmd)
 }

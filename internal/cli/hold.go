@@ -35,9 +35,9 @@ When moded is started anew, the hold is taken again.`,
 	}
 	f := cmd.Flags()
 	f.SetInterspersed(false)
-	f.StringVar(&o.scope, "scope", manager1.HoldAutomatic, "against what: automatic or all")
+	f.StringVar(&o.scope, "scope", manager1.HoldAutomatic, "`SCOPE`: automatic (people may still change the mode) or all")
 	f.BoolVar(&o.all, "all", false, "short for --scope=all")
-	f.StringVar(&o.reason, "reason", "", "what for; everybody can read it")
+	f.StringVar(&o.reason, "reason", "", "the `REASON`; everybody can read it")
 	f.StringVar(&o.until, "until", "", "hold for a `TIME` or until one, without a command: 90m, 06:00")
 	f.StringVar(&o.reason, "why", "", "what the bus calls the reason")
 	_ = f.MarkHidden("why") // it is there

@@ -47,7 +47,7 @@ else on standard output.`,
 	f.BoolVar(&o.now, "now", false, "skip the countdown")
 	f.DurationVar(&o.confirm, "confirm", 0, "undo it unless modectl confirm is said within `DURATION`")
 	f.DurationVar(&o.timeout, "timeout", 0, "wait `DURATION` at most; the switch goes on")
-	f.StringVar(&o.reason, "reason", "", "why, for the history")
+	f.StringVar(&o.reason, "reason", "", "the `REASON`, for the history")
 	return a.jsonFlag(cmd)
 }
 
