@@ -7,8 +7,8 @@ type Class string
 
 // Classes of nodes, the strongest sign of "do not interrupt" first.
 const (
-	Recording  Class = "recording"  // captures, or a JACK client fed by a source
-	Production Class = "production" // JACK, DSP, or a known DAW
+	Recording  Class = "recording"  // captures, or a JACK client or filter fed by a source
+	Production Class = "production" // JACK, filters, DSP, or a known DAW
 	Media      Class = "media"      // any other stream
 	None       Class = ""           // does not run, or is no stream
 )
@@ -27,7 +27,7 @@ var daws = []string{
 	"waveform", "non-timeline", "rosegarden", "lmms", "audacity", "seq66", "muse",
 }
 
-// kind is what a node is, empty for what is neither stream nor JACK client:
+// kind is what a node is, empty for what is no stream, JACK client or filter:
 // devices, drivers, and the level meters of mixers.
 func (n node) kind() string {
 	p := n.props
@@ -40,21 +40,32 @@ func (n node) kind() string {
 		return Capture
 	case p.MediaClass == "" && p.ClientAPI.is("jack"):
 		return JACK
+	case n.filter():
+		return Playback
 	default:
 		return ""
 	}
+}
+
+// filter tells whether a node is a pw_filter, as programs have that speak
+// PipeWire's own protocol as they would JACK's. It has ports and no media.class.
+func (n node) filter() bool {
+	p := n.props
+	return p.MediaClass == "" && !p.ClientAPI.is("jack") && !p.NodeDriver.is("true") &&
+		(p.MediaType.is("Audio") || p.MediaRole.is("Production") || p.MediaRole.is("DSP"))
 }
 
 // classify tells the class of a node of the graph.
 func (g *Graph) classify(id uint32) Class {
 	n := g.nodes[id]
 	kind := n.kind()
+	ports := kind == JACK || n.filter()
 	switch {
 	case n.state != "running", kind == "":
 		return None
-	case kind == Capture, kind == JACK && g.fedBySource(id):
+	case kind == Capture, ports && g.fedBySource(id):
 		return Recording
-	case kind == JACK, n.props.MediaRole.is("Production"), n.props.MediaRole.is("DSP"), isDAW(g.owner(n).AppBinary):
+	case ports, n.props.MediaRole.is("Production"), n.props.MediaRole.is("DSP"), isDAW(g.owner(n).AppBinary):
 		return Production
 	default:
 		return Media

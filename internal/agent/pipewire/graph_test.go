@@ -152,6 +152,16 @@ func TestTrapsOfTheFormat(t *testing.T) {
 			doc(client(10, ``), node(11, "running", jack), node(12, "running", `"media.class":"Audio/Sink"`), link(13, 12, 11, "active")),
 			"rec=0 prod=1 media=0 total=1 jack=[n] q=0/0 jack/production/running/n/0",
 		},
+		"a filter that runs is production": {
+			doc(client(10, `"application.name":"DAW","pipewire.sec.pid":5`), node(11, "running", `"client.id":10,"media.role":"DSP"`),
+				node(14, "idle", `"client.id":10,"media.type":"Audio"`)),
+			"rec=0 prod=1 media=0 total=2 jack=[] q=0/0 playback/production/running/DAW/5 playback//idle/DAW/5",
+		},
+		"a filter fed by a source records": {
+			doc(client(10, `"application.name":"DAW","pipewire.sec.pid":5`), node(11, "running", `"client.id":10,"media.type":"Audio"`),
+				node(12, "running", `"media.class":"Audio/Source"`), link(13, 12, 11, "active")),
+			"rec=1 prod=0 media=0 total=1 jack=[] q=0/0 playback/recording/running/DAW/5",
+		},
 		"a DAW through the native protocol is production": {
 			doc(client(10, `"application.process.binary":"reaper","application.name":"REAPER","pipewire.sec.pid":5`),
 				node(11, "running", `"client.id":10,"media.class":"Stream/Output/Audio"`)),
@@ -167,7 +177,7 @@ func TestTrapsOfTheFormat(t *testing.T) {
 			"rec=0 prod=0 media=0 total=1 jack=[] q=0/0 playback//idle/p/0",
 		},
 		"drivers, devices, meters and cameras are ignored": {
-			doc(node(1, "running", `"node.name":"Dummy-Driver","node.driver":true`), node(2, "running", `"media.class":"Audio/Sink"`),
+			doc(node(1, "running", `"node.name":"Dummy-Driver","node.driver":true,"media.type":"Audio"`), node(7, "running", `"media.class":"Midi/Bridge"`), node(2, "running", `"media.class":"Audio/Sink"`),
 				node(3, "running", `"media.class":"Audio/Source"`), node(4, "running", `"media.class":"Stream/Input/Audio","stream.monitor":true`),
 				node(5, "running", `"media.class":"Stream/Input/Audio","media.category":"Monitor"`), node(6, "running", `"media.class":"Stream/Input/Video"`)),
 			"rec=0 prod=0 media=0 total=0 jack=[] q=0/0 ",

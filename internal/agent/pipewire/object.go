@@ -45,6 +45,7 @@ type props struct {
 	NodeName      text `json:"node.name"`
 	NodeDriver    text `json:"node.driver"`
 	MediaClass    text `json:"media.class"`
+	MediaType     text `json:"media.type"`
 	MediaRole     text `json:"media.role"`
 	MediaCategory text `json:"media.category"`
 	StreamMonitor text `json:"stream.monitor"`
