@@ -24,9 +24,11 @@ func (a *app) holdCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "hold [--] COMMAND [ARGUMENT...]", Short: "Keep the mode from changing while a command runs",
 		Long: `Runs a command and keeps the mode from changing until it ends. With scope
-automatic, which is the default, people may still change it; with all, nobody
-but root with --force. Signals are passed on to the command, and the exit code
-is the command's, 128 and the signal's number where one ended it.
+automatic, which is the default, people may still change it, but where a guard
+of kind user-jobs is on their way: to that a hold is a job, which --force
+overrides. With scope all nobody changes it but root with --force. Signals are
+passed on to the command, and the exit code is the command's, 128 and the
+signal's number where one ended it.
 
 Without a command, holds the mode until a time: --until 2h, or --until 06:00.
 
@@ -35,7 +37,7 @@ When moded is started anew, the hold is taken again.`,
 	}
 	f := cmd.Flags()
 	f.SetInterspersed(false)
-	f.StringVar(&o.scope, "scope", manager1.HoldAutomatic, "`SCOPE`: automatic (people may still change the mode) or all")
+	f.StringVar(&o.scope, "scope", manager1.HoldAutomatic, "`SCOPE`: automatic or all")
 	f.BoolVar(&o.all, "all", false, "short for --scope=all")
 	f.StringVar(&o.reason, "reason", "", "the `REASON`; everybody can read it")
 	f.StringVar(&o.until, "until", "", "hold for a `TIME` or until one, without a command: 90m, 06:00")
