@@ -1,9 +1,11 @@
 package look
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -36,7 +38,8 @@ func (m *Machine) audioServers(procs []proc) []facts.AudioServer {
 		s := facts.AudioServer{UID: p.UID, User: p.User, Server: server, PID: p.PID}
 		if server == "jackd" {
 			var err error
-			if s.Clients, err = m.jackClients(p.UID); err != nil {
+			// jackdbus may be there and have no server under way.
+			if s.Clients, err = m.jackClients(p.UID, !p.Named("jackdbus")); err != nil {
 				s.Unknown = err.Error()
 			}
 		}
@@ -50,27 +53,47 @@ const maxJackClients = 64
 
 // jackClients lists the clients of a user's JACK server. libjack keeps one
 // semaphore for each in /dev/shm, jack_sem.UID_SERVER_CLIENT, the server's own
-// "system" and "freewheel" among them. A file counts only when it is the user's.
-func (m *Machine) jackClients(uid uint32) ([]string, error) {
+// "system" and "freewheel" among them; without the uid where the server is for
+// all users (JACK_PROMISCUOUS_SERVER). A file counts only when it is the user's.
+// A server that must be up and does not show itself shows no client either:
+// JACK1 keeps other files.
+func (m *Machine) jackClients(uid uint32, up bool) ([]string, error) {
 	entries, err := os.ReadDir(m.path("dev/shm"))
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the clients of JACK: %w", err)
 	}
 	var out []string
+	seen := false
 	for _, e := range entries {
-		rest, ok := strings.CutPrefix(e.Name(), fmt.Sprintf("jack_sem.%d_", uid))
-		if !ok || len(out) == maxJackClients {
+		client, ok := jackClient(e.Name(), uid)
+		if !ok {
 			continue
 		}
-		_, client, _ := strings.Cut(rest, "_")
 		info, err := e.Info()
-		if err != nil || client == "" || client == "system" || client == "freewheel" {
+		if err != nil {
 			continue
 		}
 		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != uid && st.Uid != 0 {
 			continue
 		}
-		out = append(out, facts.Clean(client))
+		seen = true
+		if client != "system" && client != "freewheel" && len(out) < maxJackClients {
+			out = append(out, facts.Clean(client))
+		}
+	}
+	if up && !seen {
+		return nil, errors.New("cannot list the clients of JACK: it shows none in /dev/shm, and not even itself")
 	}
 	return out, nil
+}
+
+// jackClient is whose semaphore a file in /dev/shm is; false when it is none, or
+// one of another user's server.
+func jackClient(file string, uid uint32) (client string, ok bool) {
+	rest, ok := strings.CutPrefix(file, "jack_sem.")
+	if whose, after, cut := strings.Cut(rest, "_"); cut && whose != "" && strings.Trim(whose, "0123456789") == "" {
+		ok, rest = ok && whose == strconv.FormatUint(uint64(uid), 10), after
+	}
+	_, client, _ = strings.Cut(rest, "_")
+	return client, ok && client != ""
 }

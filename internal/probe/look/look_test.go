@@ -15,6 +15,7 @@ import (
 
 	"github.com/modectl/moded/internal/probe"
 	"github.com/modectl/moded/internal/probe/look"
+	"github.com/modectl/moded/pkg/facts"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -110,6 +111,43 @@ func TestClientsOfJackAreTheUsersOwn(t *testing.T) {
 		if s.Server == "jackd" && s.Unknown == "" {
 			t.Error("clients that cannot be listed are known")
 		}
+	}
+}
+
+// TestClientsOfAJackForTheWholeSystemAreSeen has a jackd that serves all users
+// (JACK_PROMISCUOUS_SERVER), whose files say no uid, and one that has none.
+func TestClientsOfAJackForTheWholeSystemAreSeen(t *testing.T) {
+	t.Parallel()
+	m := machine(t, "machine.txtar")
+	uid := os.Getuid()
+	put(t, m.Root, "proc/2000/comm", "jackd\n")
+	put(t, m.Root, "proc/2000/status", fmt.Sprintf("Uid:\t%d\t%d\t%d\t%d\n", uid, uid, uid, uid))
+	put(t, m.Root, "proc/2000/cgroup", "0::/system.slice/jack.service\n")
+	put(t, m.Root, fmt.Sprintf("dev/shm/jack_sem.%d_default_other", uid+1), "")
+	jack := func() (s facts.AudioServer) {
+		for _, s = range m.Look(context.Background(), everything).Process.Audio {
+			if s.Server == "jackd" {
+				return s
+			}
+		}
+		return s
+	}
+	if s := jack(); s.Known() || len(s.Clients) > 0 {
+		t.Errorf("one that shows no client, not even itself: %+v", s)
+	}
+	for _, name := range []string{"system", "freewheel", "ardour"} {
+		put(t, m.Root, "dev/shm/jack_sem.default_"+name, "")
+	}
+	if s := jack(); s.Unknown != "" || strings.Join(s.Clients, " ") != "ardour" {
+		t.Errorf("one for the whole system: %+v", s)
+	}
+	put(t, m.Root, "proc/2000/comm", "jackdbus\n")
+	if err := os.RemoveAll(filepath.Join(m.Root, "dev/shm")); err != nil {
+		t.Fatal(err)
+	}
+	put(t, m.Root, "dev/shm/x", "")
+	if s := jack(); s.Unknown != "" || len(s.Clients) > 0 {
+		t.Errorf("jackdbus, which waits for somebody to start it: %+v", s)
 	}
 }
 
