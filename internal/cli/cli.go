@@ -1,7 +1,8 @@
 // Package cli is modectl: one command in each file, over manager1.Client.
 //
-// It knows the bus contract and nothing of the daemon. All that comes off the
-// bus was cleaned by the Client, so texts may be printed as they are. What a
+// It knows the bus contract and nothing of the daemon. What works without one
+// (config, graph, guards --facts) has the daemon's own decoder and guards. All
+// that comes off the bus was cleaned by the Client, so texts may be printed as they are. What a
 // command prints for people may change; what it prints with --json is stable:
 // the structs of manager1 with the keys of the XML, times as RFC 3339, lists
 // never null.

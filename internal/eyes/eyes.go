@@ -1,6 +1,6 @@
-// Package eyes collects Facts for the brain: from moded-probe over its socket,
-// from what the users' agents reported, from logind and from PID 1, side by
-// side and each with its deadline. A source that is missing or late makes its
+// Package eyes collects Facts for the brain: from moded-probe and moded-workload
+// over their sockets, from what the users' agents reported, from logind, from
+// PID 1 and from who holds the mode, side by side and each with its deadline. A source that is missing or late makes its
 // part unknown and holds up none of the others.
 package eyes
 

@@ -1,8 +1,8 @@
 // Package facts is what the machine was seen to be at one moment.
 //
-// Eyes (moded-probe, moded-agent, logind) fill a Facts; guards judge it;
-// `Resources()`, `modectl status --resources` and the history show it. The
-// types here are data only, and their JSON is what a recorded Facts file holds.
+// Eyes (moded-probe, moded-workload, moded-agent, logind, PID 1) fill a Facts;
+// guards judge it; `Resources()`, `modectl status --resources` and the history
+// show it. The types here are data only, and their JSON is what a recorded Facts file holds.
 //
 // Nothing is ever guessed. A part that could not be seen is not zero, it is
 // unknown, with the reason: each part carries a Part.

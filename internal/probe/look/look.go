@@ -1,14 +1,14 @@
 // Package look reads the machine for moded-probe: load, memory and pressure,
-// programs by name, audio servers, who has a GPU open, what people have under
-// way, and where the current comes from.
+// programs by name, audio servers, who uses a sound card or has a GPU open, what
+// people have under way, and where the current comes from.
 //
 // It reads /proc, /sys and /dev/shm below a root, changes nothing, wakes no
 // device, and believes nobody: names are cleaned, a process's place is what its
 // cgroup says. Processes come and go while one looks: what has just vanished
 // (ENOENT, ESRCH) is no error, what may not be read makes the part unknown.
 //
-// One walk through the process table serves all parts, on two goroutines: each
-// process is opened once, and all of it is read through that descriptor, for a
+// One walk through the process table serves all parts, on up to four goroutines:
+// each process is opened once, and all of it is read through that descriptor, for a
 // pid may be another process's a moment later. The use of CPU and of GPUs is the
 // difference of two looks that share one wait; the second look at a process
 // compares the time that it was started.
