@@ -136,7 +136,7 @@ const pulseaudio = "pulseaudio"
 func pulses(f *facts.Facts) []blindSpot {
 	var out []blindSpot
 	for _, p := range f.Process.List {
-		if p.Named(pulseaudio) && listens(f, p.UID) {
+		if p.Named(pulseaudio) && (listens(f, p.UID) || forAll(p)) {
 			out = append(out, blindSpot{
 				uid: p.UID, user: p.User, why: "PulseAudio runs, and nobody reports of it",
 				remedy: "let PipeWire take its place (pipewire-pulse), or end it: systemctl --user stop pulseaudio.socket pulseaudio.service",
@@ -145,6 +145,10 @@ func pulses(f *facts.Facts) []blindSpot {
 	}
 	return out
 }
+
+// forAll tells whether a PulseAudio serves the whole system (--system), which it
+// does as a user of its own.
+func forAll(p facts.Process) bool { return p.User == "pulse" }
 
 // nodesOf is how many active nodes a user's agent counts.
 func nodesOf(u facts.AudioUser) int {

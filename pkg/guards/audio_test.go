@@ -57,6 +57,7 @@ func TestVerdictsOfAudio(t *testing.T) {
 		{name: "a PipeWire of the whole system is unknown", facts: served(audio(), facts.AudioServer{UID: 117, User: "pipewire", Server: "pipewire"})},
 		{name: "PulseAudio's own daemon is unknown, whatever PipeWire does", facts: pulse(1000)},
 		{name: "a greeter's is nobody's", facts: with(pulse(1005), greeter)},
+		{name: "PulseAudio of the whole system is unknown", facts: facts.Facts{Process: facts.Processes{List: []facts.Process{{PID: 9, Comm: "pulseaudio", UID: 117, User: "pulse"}}}}},
 		{name: "a jackd of the system's own user counts", facts: served(audio(), facts.AudioServer{UID: 117, User: "jack", Server: "jackd", Clients: []string{"ardour"}})},
 		{name: "an agent cannot count below zero", facts: audio(facts.AudioUser{UID: 1000, User: "dev", Running: true, Recording: 1, Media: -1})},
 		{name: "a name cannot move the cursor", facts: audio(facts.AudioUser{UID: 1000, Running: true, Media: 1, Nodes: []facts.AudioNode{{Class: "media", Client: "\x1b[2J\nevil", State: "running"}}})},

@@ -71,7 +71,7 @@ func (p workstation) device(f *facts.Facts, pids map[uint32]bool) (open bool, wh
 			why = orElse(why, "one of jackd's clients may be its own")
 		}
 	}
-	pulse := func(q facts.Process) bool { return q.UID == p.UID && q.Named(pulseaudio) }
+	pulse := func(q facts.Process) bool { return (q.UID == p.UID || forAll(q)) && q.Named(pulseaudio) }
 	if slices.ContainsFunc(f.Process.List, pulse) {
 		why = orElse(why, "PulseAudio runs, and nobody reports of it")
 	}

@@ -112,6 +112,7 @@ func TestVerdictsOfDAW(t *testing.T) {
 		{name: "a closed device of one user is not another's", facts: other.Facts},
 		{name: "a DAW without any audio server that uses no card is closed", facts: bare.Facts},
 		{name: "PulseAudio's own daemon hides what it plays", facts: studio(reaper, facts.Process{PID: 9, Comm: "pulseaudio", UID: 1000}).Facts},
+		{name: "so does that of the whole system", facts: studio(reaper, facts.Process{PID: 9, Comm: "pulseaudio", UID: 117, User: "pulse"}).Facts},
 		{name: "a list of nodes that was cut is unknown", facts: cut.Facts},
 		{name: "a node that nobody owns may be its own", facts: nobodys.Facts},
 		{name: "a client of jackd denies", facts: jack("REAPER")},
