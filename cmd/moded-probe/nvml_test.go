@@ -257,12 +257,13 @@ func checkUnknown(t *testing.T, gpus *facts.GPUs, why string) {
 
 func TestAMachineWithoutTheLibraryHasNothingToHide(t *testing.T) {
 	t.Parallel()
-	a, _ := start(t, t.TempDir()).look(t, everyGPU)
+	const nowhere = "--nvml-library=/nonexistent/libnvidia-ml.so.1" // whatever this machine has
+	a, _ := start(t, t.TempDir(), nowhere).look(t, everyGPU)
 	if v := judge(t, a.GPUs); v.Outcome != fsm.Pass || len(a.GPUs.List) != 0 {
 		t.Errorf("got %+v of %+v", v, a.GPUs)
 	}
 	// Where the driver is, its library is missed.
-	gpus := workstation(t, t.TempDir()).Look(t.Context(), everyGPU).GPUs
+	gpus := workstation(t, t.TempDir(), nowhere).Look(t.Context(), everyGPU).GPUs
 	if v := judge(t, gpus, "ai.service"); v.Outcome != fsm.Unknown || !strings.Contains(v.Summary, "libnvidia-ml.so.1 not found") {
 		t.Errorf("got %+v", v)
 	}
@@ -271,5 +272,14 @@ func TestAMachineWithoutTheLibraryHasNothingToHide(t *testing.T) {
 	}
 	if v := judge(t, gpus); v.Outcome != fsm.Deny {
 		t.Errorf("descriptors say who computes: %+v", v)
+	}
+}
+
+func TestTheLibraryIsLoadedFromWhereItIsSaidToBe(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(library(t, both), "libnvidia-ml.so.1")
+	a, _ := start(t, t.TempDir(), "--nvml-library="+path).look(t, everyGPU)
+	if len(a.GPUs.List) != 2 || a.GPUs.List[0].UUID != "GPU-0" || a.GPUs.List[0].Unmeasured != "" {
+		t.Errorf("got %+v", a.GPUs)
 	}
 }

@@ -46,9 +46,9 @@ func tree(t *testing.T, file string) (root string) {
 
 // workstation is the machine of testdata/nvidia.txtar, whose NVIDIA library is
 // the one in dir: the binary's own child asks it.
-func workstation(t *testing.T, dir string) *look.Machine {
+func workstation(t *testing.T, dir string, flags ...string) *look.Machine {
 	t.Helper()
-	ask := newChild(time.Minute, "/usr/bin/env", "LD_LIBRARY_PATH="+dir, binary(t)).ask
+	ask := newChild(time.Minute, append([]string{"/usr/bin/env", "LD_LIBRARY_PATH=" + dir, binary(t)}, flags...)...).ask
 	return &look.Machine{Root: tree(t, "nvidia.txtar"), Budget: time.Minute, Patience: time.Minute, Gap: time.Millisecond, NVML: ask}
 }
 

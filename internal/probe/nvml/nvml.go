@@ -9,6 +9,7 @@
 package nvml
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -36,14 +37,21 @@ type loader interface{ Missing() error }
 // name is what go-nvml loads.
 const name = "libnvidia-ml.so.1"
 
-type library struct{ nvml.Interface }
+type library struct {
+	nvml.Interface
+	path string
+}
 
-// Open returns the machine's library, which is loaded by Read.
-func Open() Library { return library{nvml.New()} }
+// Open returns the machine's library, which is loaded by Read: from path, or
+// where the loader finds it when path is empty.
+func Open(path string) Library {
+	path = cmp.Or(path, name)
+	return library{nvml.New(nvml.WithLibraryPath(path)), path}
+}
 
 // Missing tells why the library cannot be loaded; nil when there is none.
-func (library) Missing() error {
-	err := dl.New(name, dl.RTLD_LAZY|dl.RTLD_GLOBAL).Open()
+func (l library) Missing() error {
+	err := dl.New(l.path, dl.RTLD_LAZY|dl.RTLD_GLOBAL).Open()
 	if err == nil {
 		return errors.New("it has only just come")
 	}

@@ -124,8 +124,8 @@ func TestAfterAFailedInitNothingIsCalled(t *testing.T) {
 
 func TestAMachineWithoutTheLibrarySaysSo(t *testing.T) {
 	t.Parallel()
-	r := nvml.Read(nvml.Open(), time.Second, nil)
-	if r.Problem == "" && len(r.Devices) == 0 {
-		t.Errorf("no devices and no problem: %+v", r)
+	r := nvml.Read(nvml.Open("/nonexistent/libnvidia-ml.so.1"), time.Second, nil)
+	if !r.Absent || r.Problem != "libnvidia-ml.so.1 not found" || len(r.Devices) != 0 {
+		t.Errorf("got %+v", r)
 	}
 }
