@@ -88,8 +88,8 @@
 // until that has passed its guards and its countdown; it is then ended and
 // waited for, and the plan made anew. Whatever looks at the machine without the
 // lock (planning, adopting) compares the engine's generation afterwards and
-// gives way if anything has begun. Observers are called in order, with the lock held: they must hand over
-// and return.
+// gives way if anything has begun. Observers are called in order, with the lock
+// held: they must hand over and return.
 //
 // Less formally: think of a stage crew with a prompt book. Before anybody moves
 // a chair they write down where it stood. If the play has to stop, they open

@@ -16,7 +16,7 @@ func audioKind() Kind {
 	return Kind{
 		Name:    "audio",
 		Summary: "passes while nobody who is logged in plays, records or runs a JACK client",
-		Details: "A JACK client counts as long as it is open, even when it is silent: that is how a DAW looks that records. A user for whom PipeWire runs and of whom no moded-agent reports is unknown, and so is one with PulseAudio's own daemon. A program that plays or records on a sound card itself, without any server, counts while its stream runs. Greeters and the system's own users are nobody's music, but for a PipeWire that serves the whole system, and jackd.",
+		Details: "A JACK client counts as long as it is open, even when it is silent: that is how a DAW looks that records. A user for whom PipeWire runs and of whom no moded-agent reports is unknown, and so is one with PulseAudio's own daemon. A program that plays or records on a sound card itself, without any server, counts while its stream runs. Greeters and the system's own users are nobody's music, but for a PipeWire, a PulseAudio or a jackd that serves the whole system.",
 		Codes: []Code{
 			{"audio-idle", fsm.Pass, "nobody plays or records", ""},
 			{"audio-active", fsm.Deny, "somebody plays, records or has a JACK client open", "stop playback and recording, or close the program"},
