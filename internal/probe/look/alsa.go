@@ -26,39 +26,46 @@ const maxPCM = 64
 // audio servers have open is left out: who plays through them they know. See the
 // kernel's Documentation/sound/designs/procfile.rst.
 func (m *Machine) pcms(ctx context.Context) ([]facts.PCM, error) {
-	cards, err := m.list("proc/asound")
-	if err != nil {
-		return nil, fmt.Errorf("cannot list sound cards: %w", err)
-	}
+	streams, unlisted := m.streams()
 	var out []facts.PCM
-	for _, card := range cards {
-		if !alsaCard.MatchString(card) {
-			continue
+	for _, stream := range streams {
+		open, err := m.pcm(ctx, stream)
+		if err != nil || ctx.Err() != nil {
+			return out, errors.Join(err, ctx.Err())
 		}
-		devices, _ := m.list("proc/asound", card) // a card that was unplugged
-		for _, device := range devices {
-			if !alsaPCM.MatchString(device) || ctx.Err() != nil || len(out) == maxPCM {
-				continue
-			}
-			streams, _ := m.list("proc/asound", card, device)
-			for _, stream := range streams {
-				open, err := m.pcm(ctx, path.Join(card, device, stream))
-				if err != nil {
-					return out, err
-				}
-				out = append(out, open[:min(len(open), maxPCM-len(out))]...)
-			}
+		if len(out)+len(open) > maxPCM {
+			return out, fmt.Errorf("more than %d streams of sound cards are open", maxPCM)
 		}
+		out = append(out, open...)
 	}
-	return out, ctx.Err()
+	return out, unlisted
+}
+
+// streams lists all streams of sound cards; a card that was unplugged has none.
+// The error says of which they could not be listed.
+func (m *Machine) streams() ([]string, error) {
+	at, problems := []string{""}, []error(nil)
+	for _, level := range []*regexp.Regexp{alsaCard, alsaPCM, alsaStream} {
+		var below []string
+		for _, dir := range at {
+			names, err := m.list("proc/asound", dir)
+			if err != nil {
+				problems = append(problems, fmt.Errorf("cannot list sound cards: %w", err))
+			}
+			for _, name := range names {
+				if level.MatchString(name) {
+					below = append(below, path.Join(dir, name))
+				}
+			}
+		}
+		at = below
+	}
+	return at, errors.Join(problems...)
 }
 
 // pcm reads one stream, and who has it open but for audio servers. The thread
 // that opened it may have ended since: then whoever has the device open has it.
 func (m *Machine) pcm(ctx context.Context, stream string) ([]facts.PCM, error) {
-	if !alsaStream.MatchString(path.Base(stream)) {
-		return nil, nil
-	}
 	text, err := m.read("proc/asound", stream, "status")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

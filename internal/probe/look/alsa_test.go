@@ -74,6 +74,29 @@ func TestAThreadThatHasEndedHidesNobody(t *testing.T) {
 	}
 }
 
+func TestMoreStreamsThanAreListedAreNotAll(t *testing.T) {
+	t.Parallel()
+	at := sound(t)
+	for i := range 100 {
+		at.status(fmt.Sprintf("card0/pcm0p/sub%d", i), "OPEN", 501)
+	}
+	at.status("card1/pcm0c/sub0", "RUNNING", 501)
+	if got, unknown := at.streams(t); len(got) != 64 || !strings.Contains(unknown, "more than 64 streams") {
+		t.Errorf("%d are listed, %q", len(got), unknown)
+	}
+}
+
+func TestACardThatCannotBeReadIsUnknown(t *testing.T) {
+	t.Parallel()
+	for _, plant := range []string{"proc/asound/card1", "proc/asound/card0/pcm1c"} {
+		at := sound(t)
+		at.put(plant, "")
+		if got, unknown := at.streams(t); len(got) != 1 || !strings.Contains(unknown, "cannot list sound cards") {
+			t.Errorf("%s: %q, %q", plant, got, unknown)
+		}
+	}
+}
+
 func FuzzPCM(f *testing.F) {
 	f.Add("closed\n")
 	f.Add("state: RUNNING\nowner_pid   : 1234\ntrigger_time: 17.0\n")
