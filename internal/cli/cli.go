@@ -71,8 +71,9 @@ type app struct {
 
 const about = `modectl shows and changes the mode of this workstation.
 
-Exit codes: 0 done, 1 failed and rolled back, 2 usage, 3 refused by a guard or
-the law, 4 not authorised, 5 busy, 6 stuck, 7 no daemon, 130 interrupted.`
+Exit codes: 0 done, 1 failed and rolled back, 2 usage, 3 refused (by a guard, by
+a hold, or because no edge leads there), 4 not authorised, 5 busy, 6 stuck, 7 no
+daemon, 130 interrupted.`
 
 func (a *app) root() *cobra.Command {
 	name := "modectl"

@@ -63,7 +63,7 @@ func reasons(blocking []manager1.Verdict, all int) string {
 	if len(blocking) == 1 {
 		switch v := blocking[0]; v.Kind {
 		case "law":
-			return "the law has no such way"
+			return "no edge leads there"
 		case "busy":
 			return "busy"
 		}

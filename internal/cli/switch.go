@@ -44,7 +44,7 @@ else on standard output.`,
 	f.BoolVar(&o.dryRun, "dry-run", false, "show the plan and do nothing")
 	f.BoolVar(&o.noWait, "no-wait", false, "return once the switch has begun")
 	f.BoolVar(&o.force, "force", false, "override guards")
-	f.BoolVar(&o.now, "now", false, "skip the countdown")
+	f.BoolVar(&o.now, "now", false, "skip the grace period")
 	f.DurationVar(&o.confirm, "confirm", 0, "undo it unless modectl confirm is said within `DURATION`")
 	f.DurationVar(&o.timeout, "timeout", 0, "wait `DURATION` at most; the switch goes on")
 	f.StringVar(&o.reason, "reason", "", "the `REASON`, for the history")

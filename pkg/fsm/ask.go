@@ -46,7 +46,7 @@ func (e *Engine) Confirm(id uint32) error {
 	return nil
 }
 
-// Proceed ends the countdown of a transition in its grace period.
+// Proceed ends the grace period of a transition.
 func (e *Engine) Proceed(id uint32) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -55,7 +55,7 @@ func (e *Engine) Proceed(id uint32) error {
 		return err
 	}
 	if r.phase != Grace {
-		return requestErrorf(ErrNotAllowed, "transition %d has no countdown to skip", id)
+		return requestErrorf(ErrNotAllowed, "transition %d is not in its grace period", id)
 	}
 	select {
 	case <-r.proceed:

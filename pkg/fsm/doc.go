@@ -85,7 +85,7 @@
 // The lock is never held across an action, a guard, a prompt or a job. Each
 // transition runs in one goroutine on the engine's context; Shutdown waits for
 // it. What a mode acquires in the background goes on beside the next request
-// until that has passed its guards and its countdown; it is then ended and
+// until that has passed its guards and its grace period; it is then ended and
 // waited for, and the plan made anew. Whatever looks at the machine without the
 // lock (planning, adopting) compares the engine's generation afterwards and
 // gives way if anything has begun. Observers are called in order, with the lock
