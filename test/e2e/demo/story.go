@@ -22,7 +22,7 @@ var story = []act{
 	{"A workstation, fresh from boot. moded finds it as it is and goes to the default mode by itself.", beginning, false},
 	{"dev has an idea for a song. What would studio mode change? A plan touches nothing.", says(0, []string{"system.slice", "moded-studio.target", "fstrim.timer"}, "plan", "studio"), false},
 	{"Do it: background work steps back, PipeWire gets a small quantum.", says(0, []string{"in studio mode"}, "switch", "studio"), false},
-	{"From the studio straight to headless compute? The law has no such edge.", says(3, []string{"desktop"}, "switch", "compute"), false},
+	{"From the studio straight to headless compute? No edge leads there.", says(3, []string{"desktop"}, "switch", "compute"), false},
 	{"So back to the desktop first.", says(0, []string{"in desktop mode"}, "switch", "desktop"), false},
 	{"Meanwhile REAPER records a take. Compute would end the session: refused, with reasons.", take, true},
 	{"The take is over. Now the GPUs may go to work; everything that ends is said first.", compute, true},
