@@ -26,6 +26,10 @@ func (m *Machine) gpus(ctx context.Context, budget time.Duration, q probe.Questi
 		}
 	}
 	m.measure(ctx, budget, q, out, d, procs)
+	for i := range out.List {
+		g := &out.List[i]
+		g.Holders = room(&out.Part, g.Holders, "processes that hold "+g.PCI)
+	}
 }
 
 // measure looks at the use of the devices and asks NVIDIA's library, side by

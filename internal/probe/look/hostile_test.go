@@ -86,6 +86,34 @@ func TestACrowdIsSeenWhole(t *testing.T) {
 	}
 }
 
+// TestACrowdOfOneNameIsUnknownAndCostsNoOtherPart has more programs of a name
+// than an answer has room for.
+func TestACrowdOfOneNameIsUnknownAndCostsNoOtherPart(t *testing.T) {
+	t.Parallel()
+	const n = 9000
+	at := crowded(t, n)
+	for i := range 8 {
+		at.put(fmt.Sprintf("proc/%d/fd/9", 900000+i), "-> /dev/dri/card0")
+	}
+	m := at.machine()
+	m.Budget = time.Minute
+	a := m.Look(context.Background(), probe.Question{GPUs: true, Power: true, Processes: []string{"cc1"}})
+	if len(a.Process.List) != 1024 || a.Process.Unknown != "only 1024 of 1126 processes of these names are listed" {
+		t.Errorf("%d programs, %q", len(a.Process.List), a.Process.Unknown)
+	}
+	for _, g := range a.GPUs.List {
+		if len(g.Holders) > 1024 {
+			t.Errorf("%s has %d holders", g.PCI, len(g.Holders))
+		}
+	}
+	if !strings.HasPrefix(a.GPUs.Unknown, "only 1024 of 90") {
+		t.Errorf("holders: %q", a.GPUs.Unknown)
+	}
+	if text, err := json.Marshal(a); err != nil || len(text) > probe.Protocol.MaxAnswer || !a.Power.Known() {
+		t.Errorf("an answer of %d bytes, %v; power %q", len(text), err, a.Power.Unknown)
+	}
+}
+
 // TestACrowdThatIsTooLargeIsUnknown has a table that cannot be read in time:
 // nothing of what was seen by then may pass for the whole.
 func TestACrowdThatIsTooLargeIsUnknown(t *testing.T) {

@@ -119,6 +119,7 @@ func (m *Machine) table(ctx context.Context, budget time.Duration, q probe.Quest
 	})
 	if q.Audio || len(q.Processes) > 0 {
 		a.Process = &facts.Processes{Part: mind(part(err), seen.hidden.wanted), List: named(seen.procs, q.Processes)}
+		a.Process.List = room(&a.Process.Part, a.Process.List, "processes of these names")
 		if q.Audio && err == nil {
 			a.Process.Audio = m.audioServers(seen.procs)
 			a.Process.PCM, err = within(ctx, budget, m.pcms)
@@ -145,6 +146,21 @@ func (m *Machine) table(ctx context.Context, budget time.Duration, q probe.Quest
 		wg.Go(func() { *a.Jobs = m.jobs(ctx, budget, seen.first) })
 	}
 	wg.Wait()
+}
+
+// maxListed bounds lists that anybody can make longer: an answer that is too long
+// is none, of no part.
+const maxListed = 1024
+
+// room cuts a list, and makes its part unknown when there was more.
+func room[T any](p *facts.Part, list []T, what string) []T {
+	if len(list) <= maxListed {
+		return list
+	}
+	if p.Known() {
+		p.Unknown = fmt.Sprintf("only %d of %d %s are listed", maxListed, len(list), what)
+	}
+	return list[:maxListed:maxListed]
 }
 
 func part(err error) facts.Part {
