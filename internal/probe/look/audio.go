@@ -1,13 +1,15 @@
 package look
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/modectl/moded/pkg/facts"
 )
@@ -27,25 +29,31 @@ func audioServer(p facts.Process) string {
 	return ""
 }
 
+// maxServers bounds how many audio servers are listed.
+const maxServers = 256
+
 // audioServers lists users' audio servers, one of each kind for each user.
-func (m *Machine) audioServers(procs []proc) []facts.AudioServer {
+func (m *Machine) audioServers(ctx context.Context, procs []proc) ([]facts.AudioServer, error) {
 	var out []facts.AudioServer
 	for _, p := range procs {
 		server := audioServer(p.Process)
 		if server == "" || slices.ContainsFunc(out, func(s facts.AudioServer) bool { return s.UID == p.UID && s.Server == server }) {
 			continue
 		}
+		if len(out) == maxServers || ctx.Err() != nil {
+			return out, cmp.Or(ctx.Err(), fmt.Errorf("more than %d audio servers run", maxServers))
+		}
 		s := facts.AudioServer{UID: p.UID, User: p.User, Server: server, PID: p.PID}
 		if server == "jackd" {
 			var err error
 			// jackdbus may be there and have no server under way.
-			if s.Clients, err = m.jackClients(p.UID, !p.Named("jackdbus")); err != nil {
+			if s.Clients, err = m.jackClients(ctx, p.UID, !p.Named("jackdbus")); err != nil {
 				s.Unknown = err.Error()
 			}
 		}
 		out = append(out, s)
 	}
-	return out
+	return out, ctx.Err()
 }
 
 // maxJackClients bounds what one user can make us carry.
@@ -57,31 +65,31 @@ const maxJackClients = 64
 // all users (JACK_PROMISCUOUS_SERVER). A file counts only when it is the user's.
 // A server that must be up and does not show itself shows no client either:
 // JACK1 keeps other files.
-func (m *Machine) jackClients(uid uint32, up bool) ([]string, error) {
-	entries, err := os.ReadDir(m.path("dev/shm"))
+func (m *Machine) jackClients(ctx context.Context, uid uint32, up bool) ([]string, error) {
+	dir, err := directory(unix.AT_FDCWD, m.path("dev/shm"))
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the clients of JACK: %w", err)
 	}
+	defer unix.Close(dir)
 	var out []string
 	seen := false
-	for _, e := range entries {
-		client, ok := jackClient(e.Name(), uid)
-		if !ok {
-			continue
+	err = names(dir, make([]byte, 32<<10), func(name []byte) bool {
+		file := string(name[:len(name)-1])
+		client, ok := jackClient(file, uid)
+		var st unix.Stat_t
+		if ok && unix.Fstatat(dir, file, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && (st.Uid == uid || st.Uid == 0) {
+			seen = true
+			if client != "system" && client != "freewheel" {
+				out = append(out, facts.Clean(client))
+			}
 		}
-		info, err := e.Info()
-		if err != nil {
-			continue
-		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Uid != uid && st.Uid != 0 {
-			continue
-		}
-		seen = true
-		if client != "system" && client != "freewheel" && len(out) < maxJackClients {
-			out = append(out, facts.Clean(client))
-		}
-	}
-	if up && !seen {
+		return len(out) < maxJackClients && ctx.Err() == nil
+	})
+	slices.Sort(out)
+	switch {
+	case err != nil || ctx.Err() != nil:
+		return out, fmt.Errorf("cannot list the clients of JACK: %w", cmp.Or(err, ctx.Err()))
+	case up && !seen:
 		return nil, errors.New("cannot list the clients of JACK: it shows none in /dev/shm, and not even itself")
 	}
 	return out, nil

@@ -114,6 +114,23 @@ func TestACrowdOfOneNameIsUnknownAndCostsNoOtherPart(t *testing.T) {
 	}
 }
 
+// TestACrowdOfAudioServersIsUnknown has somebody with many uids, as containers
+// give to anybody, each of whom seems to run one.
+func TestACrowdOfAudioServersIsUnknown(t *testing.T) {
+	t.Parallel()
+	at := machineTree(t)
+	for i := range 300 {
+		at.process(fake{pid: 900000 + i, ppid: 1, comm: "jackdbus", uid: 100000 + i, cgroup: "/user.slice/user-1000.slice/session-3.scope"})
+	}
+	at.put("dev/shm/jack_sem.100000_default_system", "")
+	m := at.machine()
+	m.Budget = time.Minute
+	a := m.Look(context.Background(), probe.Question{Audio: true})
+	if len(a.Process.Audio) != 256 || a.Process.Unknown != "more than 256 audio servers run" {
+		t.Errorf("%d audio servers, %q", len(a.Process.Audio), a.Process.Unknown)
+	}
+}
+
 // TestACrowdThatIsTooLargeIsUnknown has a table that cannot be read in time:
 // nothing of what was seen by then may pass for the whole.
 func TestACrowdThatIsTooLargeIsUnknown(t *testing.T) {

@@ -121,12 +121,7 @@ func (m *Machine) table(ctx context.Context, budget time.Duration, q probe.Quest
 		a.Process = &facts.Processes{Part: mind(part(err), seen.hidden.wanted), List: named(seen.procs, q.Processes)}
 		a.Process.List = room(&a.Process.Part, a.Process.List, "processes of these names")
 		if q.Audio && err == nil {
-			a.Process.Audio = m.audioServers(seen.procs)
-			a.Process.PCM, err = within(ctx, budget, m.pcms)
-			if err != nil && a.Process.Known() {
-				a.Process.Unknown = err.Error()
-			}
-			err = nil // the other parts can do without
+			m.sound(ctx, budget, seen.procs, a.Process) // the other parts can do without
 		}
 	}
 	if q.GPUs {
@@ -146,6 +141,16 @@ func (m *Machine) table(ctx context.Context, budget time.Duration, q probe.Quest
 		wg.Go(func() { *a.Jobs = m.jobs(ctx, budget, seen.first) })
 	}
 	wg.Wait()
+}
+
+// sound looks for audio servers, and for who can do without.
+func (m *Machine) sound(ctx context.Context, budget time.Duration, procs []proc, out *facts.Processes) {
+	var servers, cards error
+	out.Audio, servers = within(ctx, budget, func(ctx context.Context) ([]facts.AudioServer, error) { return m.audioServers(ctx, procs) })
+	out.PCM, cards = within(ctx, budget, m.pcms)
+	if err := errors.Join(servers, cards); err != nil && out.Known() {
+		out.Unknown = part(err).Unknown
+	}
 }
 
 // maxListed bounds lists that anybody can make longer: an answer that is too long
