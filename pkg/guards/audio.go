@@ -136,12 +136,17 @@ const pulseaudio = "pulseaudio"
 func pulses(f *facts.Facts) []blindSpot {
 	var out []blindSpot
 	for _, p := range f.Process.List {
-		if p.Named(pulseaudio) && (listens(f, p.UID) || forAll(p)) {
-			out = append(out, blindSpot{
-				uid: p.UID, user: p.User, why: "PulseAudio runs, and nobody reports of it",
-				remedy: "let PipeWire take its place (pipewire-pulse), or end it: systemctl --user stop pulseaudio.socket pulseaudio.service",
-			})
+		if !p.Named(pulseaudio) || !listens(f, p.UID) && !forAll(p) {
+			continue
 		}
+		end := "systemctl --user stop pulseaudio.socket pulseaudio.service"
+		if forAll(p) {
+			end = "systemctl stop pulseaudio"
+		}
+		out = append(out, blindSpot{
+			uid: p.UID, user: p.User, why: "PulseAudio runs, and nobody reports of it",
+			remedy: "let PipeWire take its place (pipewire-pulse), or end it: " + end,
+		})
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package guards
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/modectl/moded/pkg/facts"
 	"github.com/modectl/moded/pkg/fsm"
@@ -56,7 +57,7 @@ func (g daw) active(f *facts.Facts, open []fsm.Culprit) (fsm.Verdict, bool) {
 		if worst < 0 || rank < worst {
 			worst = rank
 			v = deny(code, fmt.Sprintf("REAPER of %s %s", userName(who.UID, who.User), detail), remedy)
-			v.Measured, v.Limit = detail, "stopped or paused, with no track armed"
+			v.Measured, v.Limit = strings.TrimPrefix(strings.TrimPrefix(detail, "is "), "has "), "stopped or paused, with no track armed"
 		}
 	}
 	v.Culprits = slices.Concat(said, open)
