@@ -195,7 +195,7 @@ func jackClients(s facts.AudioServer) []fsm.Culprit {
 func directOf(f *facts.Facts) []fsm.Culprit {
 	var out []fsm.Culprit
 	for _, p := range f.Process.PCM {
-		if !p.Runs() || !listens(f, p.UID) {
+		if !p.Runs() || !heard(f, p.Process) {
 			continue
 		}
 		c := processOf(p.Process, "playing")
@@ -260,6 +260,15 @@ func listens(f *facts.Facts, uid uint32) bool {
 		}
 	}
 	return user || person(uid) && !greeter
+}
+
+// heard tells whether a process's own sound matters: that of its user does, or it
+// runs as another (sudo) in somebody's session, or below his manager.
+func heard(f *facts.Facts, p facts.Process) bool {
+	return listens(f, p.UID) || slices.ContainsFunc(f.Sessions.List, func(s facts.Session) bool {
+		return strings.HasPrefix(s.Class, "user") &&
+			(p.Session != "" && p.Session == s.ID || p.Unit == fmt.Sprintf("user@%d.service", s.UID))
+	})
 }
 
 // person tells whether a uid is one that people have: not the system's own, not

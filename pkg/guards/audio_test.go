@@ -20,6 +20,7 @@ func TestVerdictsOfAudio(t *testing.T) {
 	pipewire := facts.AudioServer{UID: 1000, User: "dev", Server: "pipewire", PID: 5}
 	jackd := facts.AudioServer{UID: 1000, User: "dev", Server: "jackd", PID: 6, Clients: []string{"ardour"}}
 	greeter := facts.Sessions{List: []facts.Session{{ID: "c1", UID: 1005, Class: "greeter"}}}
+	desk := facts.Sessions{List: []facts.Session{{ID: "3", UID: 1000, Class: "user", Type: "wayland"}}}
 	rootly := facts.Sessions{List: []facts.Session{{ID: "1", UID: 0, Class: "user", Type: "wayland"}}}
 	with := func(f facts.Facts, s facts.Sessions) facts.Facts { f.Sessions = s; return f }
 
@@ -45,6 +46,9 @@ func TestVerdictsOfAudio(t *testing.T) {
 		{name: "a recording on the card itself denies, and comes first", facts: direct(audio(facts.AudioUser{UID: 1001, User: "ann", Running: true, Media: 1, Nodes: []facts.AudioNode{{Class: "media", Client: "mpv"}}}),
 			facts.PCM{Process: facts.Process{PID: 7, Comm: "arecord", UID: 1000, User: "dev"}, Device: "card0/pcm0c/sub0", Capture: true, State: "RUNNING"})},
 		{name: "a stream of a card that does not run is no sound", facts: direct(audio(), facts.PCM{Process: facts.Process{PID: 7, Comm: "aplay", UID: 1000}, State: "PREPARED"})},
+		{name: "sudo makes no take of a person's nobody's", facts: with(direct(audio(), facts.PCM{Process: facts.Process{PID: 7, Comm: "arecord", UID: 0, User: "root", Unit: "session-3.scope", Session: "3"}, Capture: true, State: "RUNNING"}), desk)},
+		{name: "nor does it below the user's manager", facts: with(direct(audio(), facts.PCM{Process: facts.Process{PID: 7, Comm: "arecord", UID: 0, User: "root", Unit: "user@1000.service", UserUnit: "vte-spawn-1.scope"}, Capture: true, State: "RUNNING"}), desk)},
+		{name: "a greeter's chime is nobody's, whoever plays it", facts: with(direct(audio(), facts.PCM{Process: facts.Process{PID: 7, Comm: "aplay", UID: 0, Session: "c1"}, State: "RUNNING"}), greeter)},
 		{name: "a system service's stream is nobody's", facts: direct(audio(), facts.PCM{Process: facts.Process{PID: 7, Comm: "mpd", UID: 117}, State: "RUNNING"})},
 		{name: "a greeter's PipeWire is nobody's", facts: with(served(audio(), facts.AudioServer{UID: 1005, Server: "pipewire"}), greeter)},
 		{name: "a system user's is nobody's", facts: served(audio(), facts.AudioServer{UID: 117, Server: "pipewire"}, facts.AudioServer{UID: 60600, Server: "pipewire"})},
