@@ -90,7 +90,7 @@ func run(ctx context.Context, o options, log *zap.Logger) error {
 
 	note := func(event string, err error) { log.Info(event, zap.Error(err)) }
 	a := &agent.Agent{Conn: conn, Version: version.Version, Units: units, Log: note}
-	keeper := audio.New(units, o.tools, audio.File(o.state), a.Report)
+	keeper := audio.New(units, o.tools, audio.File(o.state), calm(a.Report))
 	teller := notify.New(desktop(ctx, units, note), manager1.New(conn), notify.Terminals{}.Write, note)
 	a.Audio, a.Notify = keeper, teller
 	return together(ctx, stop,
