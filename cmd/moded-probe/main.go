@@ -73,7 +73,7 @@ func run(ctx context.Context, args []string) error {
 		return print(nvml.Read(nvml.Open(*library), *window, fs.Args()[1:]))
 	case fs.Arg(0) == "look":
 		return print(machine(*root, *deadline, *library).Look(ctx, probe.Question{
-			Load: true, Memory: true, Audio: true, GPUs: true, Usage: true, NVML: true, Jobs: true, Power: true,
+			Load: true, Memory: true, Audio: true, Sound: true, GPUs: true, Usage: true, NVML: true, Jobs: true, Power: true,
 			Window: *window, Processes: fs.Args()[1:], Patient: true,
 		}))
 	case fs.Arg(0) == "holders":

@@ -46,7 +46,7 @@ func (e *Eyes) collect(ctx context.Context, n guards.Needs, fresh bool) *facts.F
 // question is what the probe is asked, and whether it is at all.
 func question(n guards.Needs, fresh bool) (probe.Question, bool) {
 	q := probe.Question{
-		Load: n.Load, Memory: n.Memory, Audio: n.Audio, Processes: n.Processes,
+		Load: n.Load, Memory: n.Memory, Audio: n.Audio, Sound: n.Audio, Processes: n.Processes,
 		Jobs: n.Jobs, Power: n.Power,
 		GPUs: n.GPU, Usage: n.GPU && n.Usage, NVML: n.GPU && n.NVML, Window: n.Window, Patient: fresh || n.NVML,
 	}

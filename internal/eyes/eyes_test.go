@@ -101,6 +101,9 @@ func TestOnlyWhatIsNeededIsAsked(t *testing.T) {
 	if h.asked.Load() != 0 || f.Load.Known() || f.Sessions.Known() || !f.Units.Known() {
 		t.Errorf("asked %d times: %+v", h.asked.Load(), f)
 	}
+	if h.eyes().Look(context.Background(), guards.Needs{Audio: true}, true); !h.q.Audio || !h.q.Sound {
+		t.Errorf("for audio it asked %+v", h.q)
+	}
 	h.eyes().Look(context.Background(), guards.Needs{GPU: true, Usage: true, NVML: true, Window: time.Minute}, true)
 	if !h.q.NVML || !h.q.GPUs || h.q.Load || h.q.Audio || h.q.Window != time.Minute {
 		t.Errorf("asked for %+v", h.q)
@@ -209,7 +212,11 @@ func TestDevices(t *testing.T) {
 
 func TestAudioServers(t *testing.T) {
 	t.Parallel()
-	uids, err := (&house{}).eyes().AudioServers(context.Background())
+	h := &house{}
+	uids, err := h.eyes().AudioServers(context.Background())
+	if h.q.Sound {
+		t.Error("a sound card of which nobody knows who uses it would hold up the audio of all")
+	}
 	if err != nil || len(uids) != 2 || uids[0] != 1000 || uids[1] != 5000 {
 		t.Errorf("got %v, %v", uids, err)
 	}

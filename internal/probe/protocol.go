@@ -15,8 +15,10 @@ var Protocol = helper.Protocol{Name: "moded-probe", Number: 2, MaxQuestion: 64 <
 type Question struct {
 	Load   bool `json:"load,omitempty"`
 	Memory bool `json:"memory,omitempty"`
-	// Audio asks which users run an audio server, with jackd's clients.
+	// Audio asks which users run an audio server, with jackd's clients; Sound
+	// who uses a sound card without one.
 	Audio bool `json:"audio,omitempty"`
+	Sound bool `json:"sound,omitempty"`
 	// Processes are names of programs to look for.
 	Processes []string `json:"processes,omitempty"`
 	// GPUs asks for the devices with their holders; Usage also for how busy

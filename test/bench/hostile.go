@@ -94,7 +94,7 @@ func askHostile(ctx context.Context, e *eye, patient bool) (took time.Duration, 
 		conn, err := dial(ctx)
 		return tee{conn, &raw}, err
 	}
-	q := probe.Question{Load: true, Memory: true, Audio: true, GPUs: true, Usage: true, Jobs: true,
+	q := probe.Question{Load: true, Memory: true, Audio: true, Sound: true, GPUs: true, Usage: true, Jobs: true,
 		Processes: []string{"reaper"}, Patient: patient}
 	began := time.Now()
 	a, err := client.Ask(ctx, q)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -49,6 +50,9 @@ func (m *Machine) streams() ([]string, error) {
 		var below []string
 		for _, dir := range at {
 			names, err := m.list("proc/asound", dir)
+			if dir == "" && len(names) == 0 && m.hasSound() {
+				err = errors.New("the kernel does not show them in /proc/asound")
+			}
 			if err != nil {
 				problems = append(problems, fmt.Errorf("cannot list sound cards: %w", err))
 			}
@@ -61,6 +65,12 @@ func (m *Machine) streams() ([]string, error) {
 		at = below
 	}
 	return at, errors.Join(problems...)
+}
+
+// hasSound tells whether there are devices that could be open.
+func (m *Machine) hasSound() bool {
+	names, _ := m.list("dev/snd") // not there: no sound
+	return slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "pcm") })
 }
 
 // pcm reads one stream, and who has it open but for audio servers. The thread
@@ -77,10 +87,8 @@ func (m *Machine) pcm(ctx context.Context, stream string) ([]facts.PCM, error) {
 	if !open {
 		return nil, nil
 	}
-	var owners []facts.Process
-	if p, ok := m.owner(thread); ok {
-		owners = append(owners, p)
-	} else if owners, err = m.Holders(ctx, soundDevice(stream)); err != nil || len(owners) == 0 {
+	owners, err := m.owners(ctx, thread, soundDevice(stream))
+	if len(owners) == 0 {
 		return nil, errors.Join(fmt.Errorf("cannot tell who uses a sound card: the owner of %s is not to be seen", stream), err)
 	}
 	var out []facts.PCM
@@ -116,22 +124,41 @@ func parsePCM(text string) (state string, thread uint32, open bool) {
 	return state, thread, state != ""
 }
 
-// owner finds the process of a thread: what a thread calls itself is not what
+// owners finds who has a stream: the process of the thread that opened it; when
+// that thread has ended, or its number is another's now, whoever has the device
+// open; and only then the thread's process without that proof.
+func (m *Machine) owners(ctx context.Context, thread uint32, device string) ([]facts.Process, error) {
+	pid, lives := m.process(thread)
+	if lives {
+		if p, has, err := m.opened(ctx, pid, device); err == nil && has {
+			return []facts.Process{p}, nil
+		}
+	}
+	owners, err := m.Holders(ctx, device)
+	if len(owners) > 0 || !lives {
+		return owners, err
+	}
+	if one, ok := m.single(pid); ok {
+		return []facts.Process{one.Process}, nil
+	}
+	return nil, err
+}
+
+// process finds the process of a thread: what a thread calls itself is not what
 // its program is called.
-func (m *Machine) owner(thread uint32) (facts.Process, bool) {
+func (m *Machine) process(thread uint32) (pid uint32, ok bool) {
 	status, err := m.read("proc", strconv.FormatUint(uint64(thread), 10), "status")
 	if err != nil {
-		return facts.Process{}, false
+		return 0, false
 	}
 	for line := range strings.Lines(status) {
 		if value, ok := strings.CutPrefix(line, "Tgid:"); ok {
 			if n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 32); err == nil {
-				thread = uint32(n)
+				return uint32(n), true
 			}
 		}
 	}
-	p, ok := m.single(thread)
-	return p.Process, ok
+	return thread, true
 }
 
 // serves tells whether a process is an audio server: those that are looked for

@@ -20,6 +20,7 @@ func sound(t *testing.T) tree {
 		at.put(fmt.Sprintf("proc/%d/status", thread), fmt.Sprintf("Name:\tdata-loop.0\nTgid:\t%d\nPid:\t%d\n", process, thread))
 	}
 	at.put("proc/asound/version", "ALSA\n")
+	at.put("dev/snd/pcmC0D0p", "")
 	at.put("proc/asound/card0/id", "PCH\n")
 	at.put("proc/asound/card0/pcm0c/sub0/status", "closed\n")
 	at.status("card0/pcm0p/sub0", "RUNNING", 501)
@@ -33,7 +34,7 @@ func (at tree) status(stream, state string, owner int) {
 // streams lists what is seen of sound cards, or why not all of it is.
 func (at tree) streams(t *testing.T) (list []string, unknown string) {
 	t.Helper()
-	a := at.machine().Look(context.Background(), probe.Question{Audio: true})
+	a := at.machine().Look(context.Background(), probe.Question{Sound: true})
 	for _, p := range a.Process.PCM {
 		list = append(list, fmt.Sprintf("%s %s %d %s capture=%v", p.Device, p.Comm, p.PID, p.State, p.Capture))
 	}
@@ -67,7 +68,6 @@ func TestAThreadThatHasEndedHidesNobody(t *testing.T) {
 	if got, unknown := at.streams(t); len(got) != 0 || !strings.Contains(unknown, "owner of card0/pcm0p/sub0 is not to be seen") {
 		t.Errorf("where nobody has the device open: %q, %q", got, unknown)
 	}
-	at.put("dev/snd/pcmC0D0p", "")
 	at.put("proc/500/fd/7", "-> /dev/snd/pcmC0D0p")
 	if got, unknown := at.streams(t); len(got) != 1 || !strings.HasPrefix(got[0], "card0/pcm0p/sub0 reaper 500") || unknown != "" {
 		t.Errorf("where reaper has: %q, %q", got, unknown)
@@ -94,6 +94,28 @@ func TestACardThatCannotBeReadIsUnknown(t *testing.T) {
 		if got, unknown := at.streams(t); len(got) != 1 || !strings.Contains(unknown, "cannot list sound cards") {
 			t.Errorf("%s: %q, %q", plant, got, unknown)
 		}
+	}
+}
+
+func TestAThreadsNumberThatIsAnothersHidesNobody(t *testing.T) {
+	t.Parallel()
+	at := sound(t)
+	at.status("card0/pcm0p/sub0", "RUNNING", 601) // PipeWire's thread now
+	at.put("proc/500/fd/7", "-> /dev/snd/pcmC0D0p")
+	if got, unknown := at.streams(t); len(got) != 1 || !strings.HasPrefix(got[0], "card0/pcm0p/sub0 reaper 500") || unknown != "" {
+		t.Errorf("got %q, %q", got, unknown)
+	}
+}
+
+func TestCardsThatTheKernelDoesNotShowAreUnknown(t *testing.T) {
+	t.Parallel()
+	at := machineTree(t)
+	if got, unknown := at.streams(t); len(got) != 0 || unknown != "" {
+		t.Errorf("where there is no sound: %q, %q", got, unknown)
+	}
+	at.put("dev/snd/pcmC0D0p", "")
+	if _, unknown := at.streams(t); !strings.Contains(unknown, "does not show them in /proc/asound") {
+		t.Errorf("got %q", unknown)
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 )
 
 // all is everything that can be asked.
-var all = probe.Question{Load: true, Memory: true, Audio: true, GPUs: true, Usage: true, Jobs: true, Power: true, Processes: []string{"reaper"}}
+var all = probe.Question{Load: true, Memory: true, Audio: true, Sound: true, GPUs: true, Usage: true, Jobs: true, Power: true, Processes: []string{"reaper"}}
 
 // crowded makes a table of n processes, each of which is a link to one of a few:
 // a shell with hostile names around it, deep in cgroups, that burns CPU.

@@ -98,7 +98,7 @@ func (m *Machine) Look(ctx context.Context, q probe.Question) probe.Answer {
 			a.Power = &p
 		})
 	}
-	if q.Audio || len(q.Processes) > 0 || q.GPUs || q.Jobs {
+	if q.Audio || q.Sound || len(q.Processes) > 0 || q.GPUs || q.Jobs {
 		wg.Go(func() { m.table(ctx, budget, q, &a) })
 	}
 	wg.Wait()
@@ -117,11 +117,11 @@ func (m *Machine) table(ctx context.Context, budget time.Duration, q probe.Quest
 		}
 		return m.walk(ctx, q)
 	})
-	if q.Audio || len(q.Processes) > 0 {
+	if q.Audio || q.Sound || len(q.Processes) > 0 {
 		a.Process = &facts.Processes{Part: mind(part(err), seen.hidden.wanted), List: named(seen.procs, q.Processes)}
 		a.Process.List = room(&a.Process.Part, a.Process.List, "processes of these names")
-		if q.Audio && err == nil {
-			m.sound(ctx, budget, seen.procs, a.Process) // the other parts can do without
+		if err == nil {
+			m.sound(ctx, budget, q, seen.procs, a.Process) // the other parts can do without
 		}
 	}
 	if q.GPUs {
@@ -144,10 +144,14 @@ func (m *Machine) table(ctx context.Context, budget time.Duration, q probe.Quest
 }
 
 // sound looks for audio servers, and for who can do without.
-func (m *Machine) sound(ctx context.Context, budget time.Duration, procs []proc, out *facts.Processes) {
+func (m *Machine) sound(ctx context.Context, budget time.Duration, q probe.Question, procs []proc, out *facts.Processes) {
 	var servers, cards error
-	out.Audio, servers = within(ctx, budget, func(ctx context.Context) ([]facts.AudioServer, error) { return m.audioServers(ctx, procs) })
-	out.PCM, cards = within(ctx, budget, m.pcms)
+	if q.Audio {
+		out.Audio, servers = within(ctx, budget, func(ctx context.Context) ([]facts.AudioServer, error) { return m.audioServers(ctx, procs) })
+	}
+	if q.Sound {
+		out.PCM, cards = within(ctx, budget, m.pcms)
+	}
 	if err := errors.Join(servers, cards); err != nil && out.Known() {
 		out.Unknown = part(err).Unknown
 	}
