@@ -34,6 +34,7 @@ type options struct {
 }
 
 func main() {
+	smallPages()
 	o := flags()
 	if o.print {
 		fmt.Println(version.Version)
