@@ -1,6 +1,7 @@
 package main
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,26 +12,27 @@ import (
 func TestMemoryIsGivenBackOnceAfterABurstOfNews(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		told, freed := 0, 0
-		report := calmed(func(audio.Report) { told++ }, func() { freed++ })
+		told := 0
+		var freed atomic.Int32
+		report := calmed(func(audio.Report) { told++ }, func() { freed.Add(1) })
 		for range 10 {
 			report(audio.Report{})
 			time.Sleep(calmAfter / 2)
 			synctest.Wait()
 		}
-		if told != 10 || freed != 0 {
-			t.Errorf("told %d times, freed %d times in the burst", told, freed)
+		if told != 10 || freed.Load() != 0 {
+			t.Errorf("told %d times, freed %d times in the burst", told, freed.Load())
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if freed != 1 {
-			t.Errorf("freed %d times in an hour of calm", freed)
+		if freed.Load() != 1 {
+			t.Errorf("freed %d times in an hour of calm", freed.Load())
 		}
 		report(audio.Report{})
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if freed != 2 {
-			t.Errorf("freed %d times after further news", freed)
+		if freed.Load() != 2 {
+			t.Errorf("freed %d times after further news", freed.Load())
 		}
 	})
 }

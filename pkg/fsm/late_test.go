@@ -1,7 +1,9 @@
 package fsm_test
 
 import (
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,23 +17,21 @@ import (
 func late(t *testing.T, blind ...int) *fsm.State {
 	t.Helper()
 	w := newWorld("desktop")
-	cfg, looks := w.Config(toyCatalog(t)), 0
+	cfg := w.Config(toyCatalog(t))
+	var looks atomic.Int32
 	cfg.Actions["units"] = eager{cfg.Actions["units"], func(_ ctx, verb, key string) {
 		if verb != "settled" || key != "c" {
 			return
 		}
-		looks++
 		w.Mend()
-		for _, n := range blind {
-			if looks == n {
-				time.Sleep(20 * time.Second)
-				w.Break("units/c", "settled")
-			}
+		if slices.Contains(blind, int(looks.Add(1))) {
+			time.Sleep(20 * time.Second)
+			w.Break("units/c", "settled")
 		}
 	}}
 	e := startWith(t, w, cfg)
 	defer stop(t, e)
-	looks = 0
+	looks.Store(0)
 	if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio"}); err != nil {
 		t.Fatal(err)
 	}
