@@ -49,7 +49,7 @@ func New(h Hands) map[string]fsm.Action {
 		"units":  units{Hands: h, jobs: jobs},
 		"slices": limits{slices: h.Slices},
 		"audio":  audio{agents: h.Agents, timing: h.Timing},
-		"tune":   tune{units: h.Units, jobs: jobs},
+		"tune":   tune{jobs: jobs},
 		"hook":   hook{units: h.Units, jobs: jobs},
 	}
 }

@@ -51,6 +51,18 @@ func (s UnitState) describe() string {
 	return text
 }
 
+// state is State, with a unit that PID 1 does not know as an inactive one.
+func (j jobs) state(ctx context.Context, unit string) (UnitState, error) {
+	s, err := j.units.State(ctx, unit)
+	if errors.Is(err, ErrNoUnit) {
+		return UnitState{ID: unit, Load: "not-found", Active: "inactive"}, nil
+	}
+	if err != nil {
+		return s, fmt.Errorf("cannot look at %s: %w", unit, err)
+	}
+	return s, nil
+}
+
 // usable returns nil when the unit can be started.
 func (j jobs) usable(ctx context.Context, unit string) (UnitState, error) {
 	s, err := j.units.State(ctx, unit)

@@ -93,7 +93,7 @@ func (t target) leaving(ctx context.Context, v targetValue) ([]string, error) {
 		stay = append(members, entered)
 	}
 	for _, other := range v.Others {
-		s, err := t.state(ctx, other)
+		s, err := t.jobs.state(ctx, other)
 		if err != nil {
 			return nil, err
 		}
@@ -106,7 +106,7 @@ func (t target) leaving(ctx context.Context, v targetValue) ([]string, error) {
 		}
 		out = append(out, other)
 		for _, m := range members {
-			if s, err := t.state(ctx, m); err != nil {
+			if s, err := t.jobs.state(ctx, m); err != nil {
 				return nil, err
 			} else if !s.down() && !slices.Contains(stay, m) && !slices.Contains(out, m) {
 				out = append(out, m)
@@ -128,17 +128,6 @@ func (t target) members(ctx context.Context, unit string) ([]string, error) {
 	}
 	slices.Sort(members)
 	return members, nil
-}
-
-func (t target) state(ctx context.Context, unit string) (UnitState, error) {
-	s, err := t.units.State(ctx, unit)
-	if errors.Is(err, ErrNoUnit) {
-		return UnitState{ID: unit, Load: "not-found", Active: "inactive"}, nil
-	}
-	if err != nil {
-		return s, fmt.Errorf("cannot look at %s: %w", unit, err)
-	}
-	return s, nil
 }
 
 // Units names the targets and the members that were found.
@@ -192,7 +181,7 @@ func (t target) Capture(ctx context.Context, _ string, want fsm.Value) (fsm.Snap
 	}
 	var was targetSnapshot
 	for _, unit := range touched {
-		s, err := t.state(ctx, unit)
+		s, err := t.jobs.state(ctx, unit)
 		switch {
 		case err != nil:
 			return "", err
@@ -213,7 +202,7 @@ func (t target) touched(ctx context.Context, v targetValue) ([]string, error) {
 		if unit == "" {
 			continue
 		}
-		s, err := t.state(ctx, unit)
+		s, err := t.jobs.state(ctx, unit)
 		if err != nil {
 			return nil, err
 		}
@@ -282,14 +271,14 @@ func (t target) Settled(ctx context.Context, _ string, want fsm.Value) (bool, er
 		return false, err
 	}
 	for _, other := range v.Others {
-		if s, err := t.state(ctx, other); err != nil || !s.down() {
+		if s, err := t.jobs.state(ctx, other); err != nil || !s.down() {
 			return false, err
 		}
 	}
 	if v.Target == "" {
 		return true, nil
 	}
-	s, err := t.state(ctx, v.Target)
+	s, err := t.jobs.state(ctx, v.Target)
 	if err == nil && !s.exists() {
 		err = fmt.Errorf("%s %w", v.Target, fsm.ErrMissing)
 	}

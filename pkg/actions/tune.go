@@ -2,7 +2,6 @@ package actions
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -15,10 +14,7 @@ const tuneUnit = "moded-tune.service"
 
 // tune is the kind tune: the knobs that low-latency audio wants of the kernel.
 // What they are and were is the unit's knowledge; the action moves the unit.
-type tune struct {
-	units Units
-	jobs  jobs
-}
+type tune struct{ jobs jobs }
 
 type tuneValue struct {
 	State string `json:"state"`
@@ -66,7 +62,7 @@ func (t tune) Preflight(ctx context.Context, _ string, want fsm.Value) error {
 
 // Capture keeps whether the unit was active.
 func (t tune) Capture(ctx context.Context, _ string, _ fsm.Value) (fsm.Snapshot, error) {
-	s, err := t.state(ctx)
+	s, err := t.jobs.state(ctx, tuneUnit)
 	return fsm.NewValue(tuneSnapshot{Active: s.wanted()}), err
 }
 
@@ -92,7 +88,7 @@ func (t tune) reach(ctx context.Context, active bool) error {
 	if active {
 		return t.jobs.start(ctx, tuneUnit, t.jobs.timing.UnitStart)
 	}
-	if s, err := t.state(ctx); err != nil || s.Active == "inactive" {
+	if s, err := t.jobs.state(ctx, tuneUnit); err != nil || s.Active == "inactive" {
 		return err
 	}
 	return t.jobs.stop(ctx, tuneUnit, t.jobs.timing.UnitStop)
@@ -104,7 +100,7 @@ func (t tune) Settled(ctx context.Context, _ string, want fsm.Value) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	s, err := t.state(ctx)
+	s, err := t.jobs.state(ctx, tuneUnit)
 	switch {
 	case err != nil:
 		return false, err
@@ -114,16 +110,4 @@ func (t tune) Settled(ctx context.Context, _ string, want fsm.Value) (bool, erro
 		return false, fmt.Errorf("%s %w", tuneUnit, fsm.ErrMissing)
 	}
 	return s.up(), nil
-}
-
-// state is the unit's; where it is not installed nothing is tuned.
-func (t tune) state(ctx context.Context) (UnitState, error) {
-	s, err := t.units.State(ctx, tuneUnit)
-	if errors.Is(err, ErrNoUnit) {
-		return UnitState{ID: tuneUnit, Load: "not-found", Active: "inactive"}, nil
-	}
-	if err != nil {
-		return s, fmt.Errorf("cannot look at %s: %w", tuneUnit, err)
-	}
-	return s, nil
 }

@@ -118,7 +118,7 @@ func (u units) Capture(ctx context.Context, key string, want fsm.Value) (fsm.Sna
 	if err != nil {
 		return "", err
 	}
-	s, err := u.state(ctx, key)
+	s, err := u.jobs.state(ctx, key)
 	if err != nil {
 		return "", err
 	}
@@ -171,7 +171,7 @@ func (u units) Settled(ctx context.Context, key string, want fsm.Value) (bool, e
 	if err != nil {
 		return false, err
 	}
-	s, err := u.state(ctx, key)
+	s, err := u.jobs.state(ctx, key)
 	if err != nil {
 		return false, err
 	}
@@ -189,18 +189,6 @@ func (u units) Settled(ctx context.Context, key string, want fsm.Value) (bool, e
 		return false, nil
 	}
 	return v.Ready == "" || u.Prober.Ready(ctx, v.Ready) == nil, nil
-}
-
-// state is State, with a unit that PID 1 does not know as an inactive one.
-func (u units) state(ctx context.Context, key string) (UnitState, error) {
-	s, err := u.Hands.Units.State(ctx, key)
-	if errors.Is(err, ErrNoUnit) {
-		return UnitState{ID: key, Load: "not-found", Active: "inactive"}, nil
-	}
-	if err != nil {
-		return s, fmt.Errorf("cannot look at %s: %w", key, err)
-	}
-	return s, nil
 }
 
 // reach is the way to a state from any other: down if the environment differs,
@@ -237,7 +225,7 @@ func (u units) awaitReady(ctx context.Context, key string, v unitValue) error {
 			return true, nil
 		}
 		fsm.Report(ctx, fmt.Sprintf("waiting for %s to be ready: %v", key, last))
-		s, err := u.state(ctx, key)
+		s, err := u.jobs.state(ctx, key)
 		if err == nil && !s.wanted() {
 			err = fmt.Errorf("it is %s", s.describe())
 		}
