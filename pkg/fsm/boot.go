@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -55,15 +56,16 @@ func (e *Engine) boot(r *run, c *claim) {
 	}
 	plan := planner{e.cfg.Actions}.plan(r.ctx, Mode{}, c.to, c.edge, sessions)
 	e.openForward(r, plan)
-	for i := range e.doc.Open.Transition.Steps {
-		st := &e.doc.Open.Transition.Steps[i]
+	for _, f := range flights(e.doc.Open.Transition.Steps) {
 		if r.ctx.Err() != nil {
 			e.leave(r)
 			return
 		}
-		if !st.Background {
-			e.bootStep(r, st)
+		var group sync.WaitGroup
+		for _, st := range f {
+			group.Go(func() { e.bootStep(r, st) })
 		}
+		group.Wait()
 	}
 	if err := e.settle(r); err != nil { // only a ledger could be in the way, and boot needs none
 		e.leave(r)
@@ -104,7 +106,7 @@ func (e *Engine) bootStep(r *run, st *Step) {
 			return
 		}
 	}
-	r.trouble = appendNew(r.trouble, fmt.Sprintf("cannot %s: %v", st.Summary, err))
+	e.trouble(r, fmt.Sprintf("cannot %s: %v", st.Summary, err))
 }
 
 // nobodyThere lets boot end the GUI only when it can be seen that no person has

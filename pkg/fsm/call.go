@@ -90,7 +90,7 @@ func (e *Engine) call(ctx context.Context, st *Step, f func(context.Context, Act
 	if !ok {
 		return fmt.Errorf("cannot move %s: this version of moded has no such kind", st.Name())
 	}
-	ctx = WithProgress(ctx, e.note)
+	ctx = WithProgress(ctx, func(text string) { e.note(st.Index, text) })
 	_, err := bounded(ctx, boundOf(a, st.Key, st.Want), func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, f(ctx, a)
 	})

@@ -71,8 +71,9 @@ type run struct {
 	confirm    chan uint32
 	deadline   time.Time
 	step       int
-	note       string
-	undoing    bool
+	// notes are what steps that take their time say, by index; -1 is the run's.
+	notes   map[int]string
+	undoing bool
 	// announced is true once observers have been told of the transition.
 	announced bool
 	// confirmed is true once Confirm has promised that the mode is kept.

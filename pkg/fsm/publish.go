@@ -1,6 +1,9 @@
 package fsm
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // publishLocked makes the state that readers see from what the engine knows.
 // Readers never wait for the engine: they load a pointer.
@@ -44,12 +47,41 @@ func (e *Engine) progressLocked() *Progress {
 	}
 	r, t := e.run, e.run.transition
 	p := &Progress{ID: t.ID, From: t.From, To: t.To, Event: t.Event, Phase: r.phase, Reason: t.Reason, UID: t.UID,
-		NoReturn: r.plan.NoReturn, Deadline: r.deadline, Note: r.note, Of: len(r.plan.Steps),
+		NoReturn: r.plan.NoReturn, Deadline: r.deadline, Note: r.notes[-1], Of: len(r.plan.Steps),
 		Trigger: t.Trigger, Started: t.Started, Ends: r.plan.Ends}
 	if e.doc.Open != nil {
-		p.stepOf(e.doc.Open.Transition.Steps, r.step)
+		steps := e.doc.Open.Transition.Steps
+		p.stepOf(steps, underWay(steps, r.step))
+		p.Note = orElse(r.noteOf(steps), p.Note)
 	}
 	return p
+}
+
+// underWay is the first step that is being done or undone; where there is none,
+// the last one that moved.
+func underWay(steps []Step, last int) int {
+	i := slices.IndexFunc(steps, Step.underWay)
+	if i < 0 {
+		return last
+	}
+	return i
+}
+
+func (s Step) underWay() bool { return s.Status == Doing || s.Status == UndoingStep }
+
+// noteOf is what the steps under way say; where several do, each with its name.
+func (r *run) noteOf(steps []Step) string {
+	var notes, named []string
+	for _, st := range steps {
+		if text := r.notes[st.Index]; text != "" && st.underWay() {
+			notes = append(notes, text)
+			named = append(named, knobID(st.Kind, st.Key)+": "+text)
+		}
+	}
+	if len(notes) > 1 {
+		notes = named
+	}
+	return strings.Join(notes, "; ")
 }
 
 func (e *Engine) stuckLocked() *Progress {

@@ -187,25 +187,17 @@ func (e *Engine) saveLocked() error {
 	return nil
 }
 
-// forward does the steps in order and verifies the whole mode at the end.
+// forward does the steps, flight after flight, and verifies the whole mode at
+// the end.
 func (e *Engine) forward(r *run, c *claim) error {
-	for i := range e.doc.Open.Transition.Steps {
-		st := &e.doc.Open.Transition.Steps[i]
-		if st.Background {
-			continue
-		}
-		if st.Stage == StageEndGUI { // also when nobody was there: somebody may have come
+	for _, f := range flights(e.doc.Open.Transition.Steps) {
+		if f[0].Stage == StageEndGUI { // also when nobody was there: somebody may have come
 			if err := e.lastLook(r, c); err != nil {
 				return err
 			}
 		}
-		err := e.forwardStep(r, st)
-		switch {
-		case err == nil:
-		case st.Essential || r.ctx.Err() != nil:
-			return fmt.Errorf("%s: %w", st.Name(), err)
-		default:
-			r.trouble = appendNew(r.trouble, fmt.Sprintf("cannot %s: %v", st.Summary, err))
+		if err := e.fly(r, f); err != nil {
+			return err
 		}
 	}
 	return e.verifyMode(r, c.to, e.doc.Open.Transition.Steps)
@@ -234,7 +226,7 @@ func (e *Engine) verifyMode(r *run, mode Mode, steps []Step) error {
 		if look >= verifyLooks && time.Now().After(deadline) {
 			return fmt.Errorf("%s is not as %s wants it: %s", differences[essential].ID(), mode.Name, differences[essential].Problem)
 		}
-		e.note("verifying: " + differences[essential].ID())
+		e.note(-1, "verifying: "+differences[essential].ID())
 		if !pause(r.ctx, verifyEvery) {
 			return cancelled(r.ctx)
 		}

@@ -20,18 +20,7 @@ func (e *Engine) forwardStep(r *run, st *Step) error {
 	if err := e.stepTo(r, st, Doing, true); err != nil {
 		return err
 	}
-	err := e.doStep(r.ctx, st)
-	if err == nil {
-		err = e.verifyStep(r.ctx, st)
-	}
-	if err != nil {
-		e.problem(r, st, err)
-		if cause := cancelled(r.ctx); cause != nil {
-			return cause
-		}
-		return err
-	}
-	return e.stepTo(r, st, Done, false)
+	return e.reach(r.ctx, r, st)
 }
 
 func cancelled(ctx context.Context) error {
@@ -60,30 +49,49 @@ func (e *Engine) verifyStep(ctx context.Context, st *Step) error {
 
 // stepTo moves a step along its ladder, to disk first when write is set.
 func (e *Engine) stepTo(r *run, st *Step, status Status, write bool) error {
+	return e.flightTo(r, flight{st}, status, write)
+}
+
+// flightTo moves all steps of a flight along their ladder, with one write.
+func (e *Engine) flightTo(r *run, f flight, status Status, write bool) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	before := *st
-	st.Status = status
-	switch status {
-	case Doing, UndoingStep:
-		st.Began, st.Ended = time.Now(), time.Time{}
-	default:
-		st.Ended = time.Now()
+	before := make([]Step, len(f))
+	for i, st := range f {
+		before[i] = *st
+		st.move(status, time.Now())
 	}
 	if write {
 		err := e.saveLocked()
 		if err != nil && !r.forward {
-			*st = before
+			for i, st := range f {
+				*st = before[i]
+			}
 			return err
 		}
 		if err != nil { // boot is never undone, so it needs no ledger
 			r.trouble = appendNew(r.trouble, err.Error())
 		}
 	}
-	r.step, r.note = st.Index, ""
+	for _, st := range f {
+		r.step = st.Index
+		delete(r.notes, st.Index)
+	}
 	e.publishLocked()
-	e.cfg.Observer.StepChanged(r.transition.ID, len(e.doc.Open.Transition.Steps), *st)
+	for _, st := range f {
+		e.cfg.Observer.StepChanged(r.transition.ID, len(e.doc.Open.Transition.Steps), *st)
+	}
 	return nil
+}
+
+func (st *Step) move(status Status, now time.Time) {
+	st.Status = status
+	switch status {
+	case Doing, UndoingStep:
+		st.Began, st.Ended = now, time.Time{}
+	default:
+		st.Ended = now
+	}
 }
 
 // problem records why a step failed.
@@ -95,12 +103,17 @@ func (e *Engine) problem(r *run, st *Step, err error) {
 	e.cfg.Observer.StepChanged(r.transition.ID, len(e.doc.Open.Transition.Steps), *st)
 }
 
-// note is a long step's progress.
-func (e *Engine) note(text string) {
+// note is the progress of a step that takes its time, by the step's index.
+func (e *Engine) note(index int, text string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.run != nil && e.run.note != text {
-		e.run.note = text
-		e.publishLocked()
+	r := e.run
+	if r == nil || r.notes[index] == text {
+		return
 	}
+	if r.notes == nil {
+		r.notes = map[int]string{}
+	}
+	r.notes[index] = text
+	e.publishLocked()
 }
