@@ -109,12 +109,7 @@ func Load(o Options) (*Config, error) {
 // is used only when it is one of them.
 func Compile(layers []Source) (*Config, error) {
 	var probs problems
-	var tree *node
-	for i, src := range layers {
-		if root := parse(src, i, &probs); root != nil {
-			tree = mergeLayers(tree, root)
-		}
-	}
+	tree := mergeAll(layers, &probs)
 	if err := probs.err(); err != nil {
 		return nil, err
 	}
@@ -132,4 +127,15 @@ func Compile(layers []Source) (*Config, error) {
 	sum := sha256.Sum256([]byte(Render(cfg)))
 	cfg.Digest = hex.EncodeToString(sum[:])
 	return cfg, nil
+}
+
+// mergeAll reads the layers and lays each over those before it.
+func mergeAll(layers []Source, probs *problems) *node {
+	var tree *node
+	for i, src := range layers {
+		if root := parse(src, i, probs); root != nil {
+			tree = mergeLayers(tree, root)
+		}
+	}
+	return tree
 }

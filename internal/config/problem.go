@@ -64,7 +64,18 @@ func (e *Error) Unwrap() []error {
 }
 
 // problems collects while a configuration is read.
-type problems struct{ list []Problem }
+type problems struct {
+	list []Problem
+	// asked, when there, keeps the path of each key that was asked for and the
+	// words that it takes: the reference is held against it.
+	asked map[string][]string
+}
+
+func (p *problems) ask(path string, words ...string) {
+	if p.asked != nil {
+		p.asked[path] = append(p.asked[path], words...)
+	}
+}
 
 func (p *problems) addf(at Position, format string, args ...any) {
 	p.list = append(p.list, Problem{at, fmt.Sprintf(format, args...)})

@@ -40,9 +40,11 @@ func knobTable(n *node, path, main string, probs *problems) *table {
 	return tableOf(n, path, probs)
 }
 
-// key returns the value of a key and counts it as known.
+// key returns the value of a key and counts it as known. Each key that is asked
+// for must stand in the tables of keys*.go.
 func (t *table) key(name string) *node {
 	t.asked = append(t.asked, name)
+	t.probs.ask(t.pathOf(name))
 	return t.get(name)
 }
 
@@ -99,6 +101,7 @@ func (t *table) printable(n *node, path string) bool {
 
 // oneOf reads a text that must be one of a few words.
 func (t *table) oneOf(name, fallback string, words ...string) string {
+	t.probs.ask(t.pathOf(name), words...)
 	n := t.typed(name, aText)
 	if n == nil {
 		return fallback

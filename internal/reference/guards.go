@@ -12,7 +12,7 @@ import (
 	"github.com/modectl/moded/pkg/guards"
 )
 
-//go:generate go test . -run TestGuards -update
+//go:generate go test . -run PageIsNotStale -update
 
 const guardsIntro = `# Guards
 

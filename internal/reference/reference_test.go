@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -16,21 +17,39 @@ import (
 
 var update = flag.Bool("update", false, "write the pages")
 
-func TestGuardsPageIsNotStale(t *testing.T) {
+func TestEachPageIsNotStale(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join("..", "..", "docs", "reference", "guards.md")
-	if *update {
-		if err := os.WriteFile(path, []byte(reference.Guards()), 0o644); err != nil {
+	for name, text := range map[string]string{"guards.md": reference.Guards(), "settings.md": reference.Settings()} {
+		path := filepath.Join("..", "..", "docs", "reference", name)
+		if *update {
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		have, err := os.ReadFile(path)
+		if err != nil {
 			t.Fatal(err)
 		}
-		return
+		if diff := cmp.Diff(string(have), text); diff != "" {
+			t.Errorf("%s: say make generate (-page +table):\n%s", name, diff)
+		}
 	}
-	have, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+}
+
+func TestEveryLinkInTheListOfTablesLeadsToItsHeading(t *testing.T) {
+	t.Parallel()
+	page := reference.Settings()
+	links := regexp.MustCompile(`(?m)^- \[(.+)\]\(#([a-z0-9-]+)\)$`).FindAllStringSubmatch(page, -1)
+	if len(links) < 15 {
+		t.Fatalf("only %d links", len(links))
 	}
-	if diff := cmp.Diff(string(have), reference.Guards()); diff != "" {
-		t.Errorf("say make generate (-page +table):\n%s", diff)
+	seen := map[string]bool{}
+	for _, l := range links {
+		if !strings.Contains(page, "\n## "+l[1]+"\n") || seen[l[2]] {
+			t.Errorf("%s has no heading of its own", l[0])
+		}
+		seen[l[2]] = true
 	}
 }
 

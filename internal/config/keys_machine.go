@@ -1,0 +1,72 @@
+package config
+
+// machineTables documents the top of the file and what the machine has.
+func machineTables() []Table {
+	return []Table{
+		{
+			Path: "",
+			Doc:  "Keys before the first table.",
+			Keys: []Key{
+				{"default-mode", "a mode", `"desktop"`, "where `boot` goes. Every mode must be reachable from it by hand"},
+				{"restore", "boolean", "false", "go to the mode that a person chose last instead, unless the last shutdown was not clean: a mode that took the machine down is not entered again by itself"},
+				{"drift", `"report" or "correct"`, `"report"`, "what happens when a knob no longer stands where the mode wants it: say so, as degraded, or put it back"},
+				{"gpus", `"auto", or a table for each card`, "", "`\"auto\"` finds the cards when they are asked for, and calls the one with a connected screen `primary` and all the rest `others`. Naming them is safer where more than one has a screen"},
+			},
+			Example: "default-mode = \"studio\"\nrestore = true\n",
+		},
+		{
+			Path: "idle",
+			Doc:  "When an unused machine takes the edges that name the trigger `idle`.",
+			Keys: []Key{
+				{"after", "time of at least one minute", `""`, "for how long nobody must have used the machine; empty turns idleness off"},
+				{"sessions", `"none", "locked" or "any"`, `"none"`, "which graphical sessions idleness may end: none at all, only those whose screen is locked, or any"},
+			},
+			Example: "[idle]\nafter = \"\"\nsessions = \"locked\"\n",
+		},
+		{
+			Path: "gpus.NAME",
+			Doc: "A card, under a name of your own. At least one of `pci` and `uuid` must be there;\n" +
+				"with both, either finds it. Naming cards here drops what the embedded default says\n" +
+				"about `primary` and `others`.",
+			Keys: []Key{
+				{"pci", "PCI address", "", "the full address, as `lspci -D` prints it"},
+				{"uuid", "UUID", "", "NVIDIA's, as `nvidia-smi -L` prints it. It stays when the card moves to another slot"},
+				{"release-timeout", "time", `"30s"`, "how long a change of mode waits for the card's holders to be gone before it fails and names them"},
+			},
+			Example: "[gpus.gpu0]\nuuid = \"GPU-8932f937-d72c-4106-c12f-20bd9faed9f6\"\n[gpus.gpu1]\npci = \"0000:02:00.0\"\nrelease-timeout = \"1m\"\n[base.gpus]\ngpu0 = \"display\"\ngpu1 = \"any\"\n",
+		},
+		{
+			Path: "gui",
+			Doc:  "What the graphical interface is on this machine.",
+			Keys: []Key{
+				{"units", "units", `["display-manager.service", "graphical.target"]`, "started in this order and stopped in the reverse one. No other table may name them. Each needs the gate of `examples/gate.conf` to stay down in a mode without a GUI"},
+			},
+			Example: "[gui]\nunits = [\"display-manager.service\", \"graphical.target\"]\n",
+		},
+		{
+			Path: "vllm.NAME",
+			Doc: "An inference server, under a name of your own. Declared here it can be asked by\n" +
+				"guards and moved by modes, and what it holds on a GPU is known to be managed.",
+			Keys: []Key{
+				{"unit", "service", Required, "its unit, owned by this table: neither `units` nor `[gui]` may name it. It must say `EnvironmentFile=/run/moded/env/UNIT`, without a dash, so that it does not start unsteered on all cards"},
+				{"url", "address on this machine", Required, "where it serves: 127.0.0.1, ::1 or localhost"},
+				{"model", "text", `""`, "the model that it must serve to count as ready; empty: any"},
+				{"tensor-parallel", `"gpus", or a number from 1 to 64`, `"gpus"`, "how many ranks it has: one for each of its cards, or so many"},
+				{"drain-timeout", "time", `"2m"`, "how long running requests may take to end before the server is stopped"},
+				{"ready-timeout", "time", `"20m"`, "how long it may take to load its model and answer"},
+			},
+			Example: "[vllm.main]\nunit = \"vllm.service\"\nurl = \"http://127.0.0.1:8000\"\nmodel = \"qwen3-32b\"\ntensor-parallel = \"gpus\"\ndrain-timeout = \"2m\"\nready-timeout = \"20m\"\n",
+		},
+		{
+			Path: "k3s",
+			Doc: "This machine as a node of a cluster. moded-workload needs a kubeconfig to ask the\n" +
+				"API: see `examples/kubernetes`.",
+			Keys: []Key{
+				{"unit", "service", `"k3s.service"`, "the server's or the agent's unit, owned by this table"},
+				{"node", "name of a node", `""`, "empty: the host name"},
+				{"drain-timeout", "time", `"5m"`, "how long evicted pods may take to end"},
+			},
+			Example: "[k3s]\nunit = \"k3s.service\"\nnode = \"workstation\"\ndrain-timeout = \"5m\"\n",
+		},
+	}
+}
