@@ -9,6 +9,16 @@ import (
 // Cancel ends a transition that is under way. Before the first step that costs
 // nothing; afterwards it is undone like a failure.
 func (e *Engine) Cancel(_ context.Context, id uint32, uid uint32) error {
+	return e.end(id, fmt.Errorf("%w by uid %d", errCancelled, uid))
+}
+
+// Withdraw cancels a transition that began by itself, because what began it is
+// no longer so: why says what happened.
+func (e *Engine) Withdraw(id uint32, why string) error {
+	return e.end(id, fmt.Errorf("%w: %s", errCancelled, why))
+}
+
+func (e *Engine) end(id uint32, cause error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	r, err := e.runLocked(id)
@@ -26,7 +36,7 @@ func (e *Engine) Cancel(_ context.Context, id uint32, uid uint32) error {
 	case r.undoing:
 		return requestErrorf(ErrNotAllowed, "transition %d is being rolled back already", id)
 	}
-	r.cancel(fmt.Errorf("%w by uid %d", errCancelled, uid))
+	r.cancel(cause)
 	return nil
 }
 

@@ -15,6 +15,22 @@ type background struct {
 	done   chan struct{}
 }
 
+// failure is an acquire that failed after the mode had settled.
+type failure struct{ id, text string }
+
+// busy tells whether the acquires go on.
+func (b *background) busy() bool {
+	if b == nil {
+		return false
+	}
+	select {
+	case <-b.done:
+		return false
+	default:
+		return true
+	}
+}
+
 // beginBackgroundLocked acquires the plan's background steps. It is called with
 // the settling, so that no other run can come in between.
 func (e *Engine) beginBackgroundLocked(steps []Step) {
@@ -29,8 +45,12 @@ func (e *Engine) beginBackgroundLocked(steps []Step) {
 }
 
 func (e *Engine) acquireInBackground(b *background, steps []Step) {
-	defer close(b.done)
-	defer b.cancel()
+	defer func() {
+		b.cancel()
+		close(b.done)
+		e.publish() // whoever waits for it may go on
+		e.Recheck(e.ctx)
+	}()
 	for i := range steps {
 		err := e.doStep(b.ctx, &steps[i])
 		if err == nil {
@@ -48,7 +68,7 @@ func (e *Engine) acquireInBackground(b *background, steps []Step) {
 func (e *Engine) backgroundFailed(st *Step, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.degraded = appendNew(e.degraded, fmt.Sprintf("cannot %s: %v", st.Summary, err))
+	e.late = append(e.late, failure{knobID(st.Kind, st.Key), fmt.Sprintf("cannot %s: %v", st.Summary, err)})
 	e.publishLocked()
 }
 

@@ -62,8 +62,9 @@
 //	then:   grace (a hold ends what happens by itself) → guards, holds and
 //	        sessions again → the background of the last transition has
 //	        ended → ledger
-//	        → for each step: capture → ledger → do → verify
-//	          (last look before the GUI ends: guards, holds, sessions)
+//	        → for each stage: capture → ledger → do and verify, its steps
+//	          side by side (last look before the GUI ends: guards, holds,
+//	          sessions)
 //	        → verify the whole mode → wait for confirmation, if asked for
 //	        → ledger, law, readers → what is not essential, in the background
 //	or:     undo newest first → ledger, law, readers → the mode it began in
@@ -71,7 +72,11 @@
 // A setting that is not as the mode wants it gives up to two steps. It is
 // released to its kind's rest value when it has one and is not there, and then
 // acquired when what is wanted is not rest. All steps are put into one fixed
-// order (stage.go), so the same plan always runs the same way.
+// order (stage.go); those of one stage need nothing of each other and run side
+// by side (flight.go).
+//
+// While a mode is settled, Recheck tells what no longer stands as the mode wants
+// it, and Correct puts it right: a transition from the mode to itself.
 //
 // # The law
 //

@@ -44,9 +44,11 @@ type Engine struct {
 	doc     Document
 	run     *run
 	gen     uint64
-	// degraded is about the present mode, drift about how far the machine is
-	// from it, and standing what Degrade was told.
+	// degraded is about the present mode, late about what could not be acquired
+	// after it had settled, drift about how far the machine is from it, and
+	// standing what Degrade was told.
 	degraded []string
+	late     []failure
 	drift    []string
 	standing []string
 	last     *Transition

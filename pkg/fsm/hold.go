@@ -26,8 +26,11 @@ type Hold struct {
 	User     string
 }
 
-// stops tells whether the hold is against the request.
-func (h Hold) stops(req Request) bool { return h.Scope == HoldAll || !req.person() }
+// stops tells whether the hold is against the request. A correction keeps the
+// mode as it is: no hold is against that.
+func (h Hold) stops(req Request) bool {
+	return req.Trigger != triggerDrift && (h.Scope == HoldAll || !req.person())
+}
 
 // holder is what people call who holds.
 func (h Hold) holder() string {

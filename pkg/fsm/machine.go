@@ -25,6 +25,9 @@ const (
 	eventForced  = "forced"
 )
 
+// eventCorrect begins and ends in the same mode, so the law has no say in it.
+const eventCorrect = "correct_drift"
+
 func newMachine(c *Catalog, state string) *machine {
 	var events fsm.Events
 	add := func(name, from, to string) {

@@ -9,7 +9,7 @@ import (
 // Readers never wait for the engine: they load a pointer.
 func (e *Engine) publishLocked() {
 	s := &State{Mode: e.doc.Mode, Last: e.last, Verdicts: e.verdicts,
-		Degraded: slices.Concat(e.standing, e.degraded, e.drift)}
+		Degraded: slices.Concat(e.standing, e.degraded, texts(e.late), e.drift)}
 	if e.doc.Open != nil {
 		if e.doc.Open.Through {
 			s.Mode = Transitioning
@@ -22,6 +22,20 @@ func (e *Engine) publishLocked() {
 	}
 	e.state.Store(s)
 	e.cfg.Observer.Changed(*s)
+}
+
+func (e *Engine) publish() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.publishLocked()
+}
+
+func texts(list []failure) []string {
+	var all []string
+	for _, f := range list {
+		all = append(all, f.text)
+	}
+	return all
 }
 
 // openTroubleLocked says what is wrong with an open plan, and how to mend it.

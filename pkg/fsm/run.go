@@ -90,6 +90,9 @@ func (e *Engine) beforehand(r *run, c *claim) (End, error) {
 // planAgain plans for what the machine is by now, within what was authorised.
 func (e *Engine) planAgain(r *run, c *claim) (End, error) {
 	plan := planner{e.cfg.Actions}.plan(r.ctx, c.from, c.to, c.edge, r.frozen)
+	if c.edge.Event == eventCorrect {
+		plan = gentle(plan)
+	}
 	if err := cancelCause(r.ctx); err != nil {
 		return Cancelled, err
 	}
@@ -307,15 +310,19 @@ func (e *Engine) settle(r *run) error {
 	if r.plan.Through {
 		event = eventSuccess
 	}
-	e.moveLawLocked(on(event, r.plan.From, r.plan.To), r.plan.To)
+	if event != eventCorrect {
+		e.moveLawLocked(on(event, r.plan.From, r.plan.To), r.plan.To)
+	}
 	r.transition.Steps = open.Transition.Steps
-	e.degraded, e.drift = r.trouble, nil
+	e.degraded, e.drift, e.late = r.trouble, nil, nil
 	if r.request.Trigger == triggerManual {
 		e.degradeIf(e.cfg.History.SetChosen(r.plan.To), "cannot remember the chosen mode")
 	}
 	e.closeLocked(r, Settled, strings.Join(r.trouble, "; "))
 	e.beginBackgroundLocked(open.Transition.Steps)
-	e.cfg.Observer.ModeChanged(r.plan.From, r.plan.To, r.transition.ID)
+	if r.plan.From != r.plan.To {
+		e.cfg.Observer.ModeChanged(r.plan.From, r.plan.To, r.transition.ID)
+	}
 	return nil
 }
 

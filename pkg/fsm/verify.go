@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Difference is a setting that is not as the mode wants it.
@@ -76,20 +77,32 @@ func (e *Engine) wanted(ctx context.Context, mode string, s Setting, steps []Ste
 
 // lookForDrift puts what differs from a mode just taken over into Degraded. It
 // never acts.
-func (e *Engine) lookForDrift(mode Mode) {
+func (e *Engine) lookForDrift(mode Mode) { e.recheck(e.ctx, mode) }
+
+// recheck tells what differs, or nothing when anything has begun meanwhile: a
+// transition, a reload, the end of the engine.
+func (e *Engine) recheck(ctx context.Context, mode Mode) []Difference {
 	if e.ctx.Err() != nil {
-		return
+		return nil
 	}
-	catalog := e.Catalog()
-	differences := e.differences(e.ctx, mode, nil)
+	gen := e.generation()
+	found := e.differences(ctx, mode, nil)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.catalog != catalog || e.doc.Mode != mode.Name || e.run != nil || e.ctx.Err() != nil {
-		return
+	if e.gen != gen || e.doc.Mode != mode.Name || e.run != nil || e.background.busy() || ctx.Err() != nil || e.ctx.Err() != nil {
+		return nil
 	}
+	differs := func(id string) bool {
+		return slices.ContainsFunc(found, func(d Difference) bool { return d.ID() == id })
+	}
+	e.late = slices.DeleteFunc(slices.Clone(e.late), func(f failure) bool { return !differs(f.id) })
+	told := func(id string) bool { return slices.ContainsFunc(e.late, func(f failure) bool { return f.id == id }) }
 	e.drift = nil
-	for _, d := range differences {
-		e.drift = append(e.drift, fmt.Sprintf("%s differs from %s: %s", d.ID(), mode.Name, d.Problem))
+	for _, d := range found {
+		if !told(d.ID()) {
+			e.drift = append(e.drift, fmt.Sprintf("%s differs from %s: %s", d.ID(), mode.Name, d.Problem))
+		}
 	}
 	e.publishLocked()
+	return found
 }
