@@ -80,6 +80,7 @@ var kinds = []struct {
 	{"target", (*compiler).readTarget, true},
 	{"units", (*compiler).readUnits, true},
 	{"slices", (*compiler).readSlices, true},
+	{"user-slices", (*compiler).readUserSlices, true},
 	{"tune", (*compiler).readTune, true},
 	{"vllm", (*compiler).readVLLM, false},
 	{"k3s", (*compiler).readK3s, false},
@@ -111,7 +112,7 @@ func (m *mode) state(kind, key string, t *table, value fsm.Value) {
 	switch kind {
 	case "vllm", "k3s":
 		essential = m.Headless
-	case "tune":
+	case "tune", "user-slices":
 		essential = false
 	}
 	m.Settings = append(m.Settings, fsm.Setting{
@@ -148,7 +149,7 @@ func (c *compiler) checkTotal(m *mode) {
 			continue
 		}
 		switch kind.name {
-		case "gpus", "vllm", "units", "slices":
+		case "gpus", "vllm", "units", "slices", "user-slices":
 		default:
 			if base == nil {
 				missing(n, kind.name)
@@ -158,7 +159,7 @@ func (c *compiler) checkTotal(m *mode) {
 		for _, key := range n.names {
 			if base.get(key) == nil {
 				missing(n.table[key], kind.name, key)
-			} else if kind.name == "slices" {
+			} else if strings.HasSuffix(kind.name, "slices") {
 				for _, limit := range n.table[key].names {
 					if isLimit(limit) && base.get(key).get(limit) == nil {
 						missing(n.table[key].table[limit], kind.name, key, limit)

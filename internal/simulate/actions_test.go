@@ -77,6 +77,7 @@ func shape(t *testing.T, m *simulate.Machine) string {
 			Env    map[string]string
 		}
 		Slices json.RawMessage
+		Users  []struct{ Slices json.RawMessage }
 	}
 	if err := json.Unmarshal([]byte(text), &w); err != nil {
 		t.Fatal(err)
@@ -97,9 +98,10 @@ func TestTheActionsMoveThisMachineAndPutItBack(t *testing.T) {
 		// stays is set where undoing cannot bring everything back.
 		stays bool
 	}{
-		"slices": {kind: "slices", key: "system.slice", want: `{"cpu-weight":20}`},
-		"tune":   {kind: "tune", want: `{"state":"low-latency"}`},
-		"units":  {kind: "units", key: "fstrim.timer", want: `{"state":"inactive"}`},
+		"slices":      {kind: "slices", key: "system.slice", want: `{"cpu-weight":20}`},
+		"user-slices": {kind: "user-slices", key: "background.slice", want: `{"cpu-weight":20}`},
+		"tune":        {kind: "tune", want: `{"state":"low-latency"}`},
+		"units":       {kind: "units", key: "fstrim.timer", want: `{"state":"inactive"}`},
 		"ai": {kind: "units", key: "ai.service", want: `{"environment":{"CUDA_VISIBLE_DEVICES":"GPU-51aa1b22-0d5e-4a54-8f0e-3a9d0a1b2c3d"},` +
 			`"ready":"http://127.0.0.1:8000/health","state":"active"}`},
 		"audio": {kind: "audio", want: `{"quantum":64,"rate":48000,"state":"realtime"}`},

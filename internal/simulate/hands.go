@@ -171,7 +171,7 @@ func (m *Machine) managerEndedLocked(e event) {
 	if u == nil || slices.ContainsFunc(m.world.Sessions, func(s facts.Session) bool { return s.UID == u.UID }) {
 		return
 	}
-	u.Manager, u.Graphical, u.Agent, u.Audio = false, false, false, audio{}
+	u.Manager, u.Graphical, u.Agent, u.Audio, u.Slices = false, false, false, audio{}, nil
 	m.world.setManager(u, "inactive", "dead")
 	m.releaseLocked(func(p facts.Process) bool { return p.Unit == managerOf(u.UID) })
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/modectl/moded/pkg/actions"
 	"github.com/modectl/moded/pkg/facts"
+	"github.com/modectl/moded/pkg/fsm"
 )
 
 // world is all there is of the machine, and what is kept in its file.
@@ -78,6 +79,8 @@ type user struct {
 	// Agent is true while moded-agent of the user is on the bus.
 	Agent bool  `json:"agent"`
 	Audio audio `json:"audio"`
+	// Slices are those of the manager that were limited, as they were ordered.
+	Slices map[string]fsm.Value `json:"slices,omitempty"`
 }
 
 // audio is a user's PipeWire.

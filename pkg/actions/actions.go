@@ -43,14 +43,15 @@ func New(h Hands) map[string]fsm.Action {
 	h.EnvDir = cmp.Or(h.EnvDir, "/run/moded/env")
 	jobs := jobs{units: h.Units, timing: h.Timing}
 	return map[string]fsm.Action{
-		"gui":    gui{Hands: h, jobs: jobs},
-		"gpus":   gpus{devices: h.Devices, timing: h.Timing},
-		"target": target{units: h.Units, jobs: jobs},
-		"units":  units{Hands: h, jobs: jobs},
-		"slices": limits{slices: h.Slices},
-		"audio":  audio{agents: h.Agents, timing: h.Timing},
-		"tune":   tune{jobs: jobs},
-		"hook":   hook{units: h.Units, jobs: jobs},
+		"gui":         gui{Hands: h, jobs: jobs},
+		"gpus":        gpus{devices: h.Devices, timing: h.Timing},
+		"target":      target{units: h.Units, jobs: jobs},
+		"units":       units{Hands: h, jobs: jobs},
+		"slices":      limits{slices: h.Slices},
+		"user-slices": userSlices{agents: h.Agents, timing: h.Timing},
+		"audio":       audio{agents: h.Agents, timing: h.Timing},
+		"tune":        tune{jobs: jobs},
+		"hook":        hook{units: h.Units, jobs: jobs},
 	}
 }
 

@@ -14,7 +14,9 @@ var (
 	_ fsm.Adopter = gui{}
 	_ fsm.Adopter = target{}
 	_ fsm.Adopter = units{}
+	_ fsm.Adopter = userSlices{}
 	_ fsm.Resumer = audio{}
+	_ fsm.Resumer = userSlices{}
 )
 
 // Resembles leaves the standing order out: what users hear decides.

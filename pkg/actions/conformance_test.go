@@ -79,6 +79,9 @@ func TestEveryActionConforms(t *testing.T) {
 		"target without members":     {kind: "target", want: compute},
 		"targets that are left":      {kind: "target", want: `{"target":"","others":["moded-desktop.target"],"next":"moded-studio.target"}`},
 		"slice":                      {kind: "slices", key: "system.slice", want: `{"cpu-weight":20,"memory-high":1073741824,"allowed-cpus":"2-3,5"}`},
+		"slice of users":             {kind: "user-slices", key: "background.slice", want: `{"cpu-weight":20,"memory-high":18446744073709551615}`},
+		"slice of users again":       {kind: "user-slices", key: "background.slice", want: `{"cpu-weight":20}`, prepare: ordered},
+		"slice of nobody":            {kind: "user-slices", key: "background.slice", want: `{"io-weight":20}`, prepare: headless},
 		"audio off":                  {kind: "audio", want: `{"state":"off"}`},
 		"audio in real time":         {kind: "audio", want: `{"state":"realtime","quantum":64,"rate":48000}`},
 		"audio on again":             {kind: "audio", want: `{"state":"on"}`, prepare: func(m *actionstest.Machine) { m.Orders["audio"] = `{"state":"off"}`; m.Audio[1000] = `{"state":"off"}` }},
@@ -103,6 +106,12 @@ func TestEveryActionConforms(t *testing.T) {
 			})
 		})
 	}
+}
+
+// ordered is the machine with another order for a slice of the users.
+func ordered(m *actionstest.Machine) {
+	m.Orders["slices/background.slice"] = `{"cpu-weight":30}`
+	m.Slices[1000] = map[string]fsm.Value{"background.slice": `{"cpu-weight":30}`}
 }
 
 // headless is the machine after the GUI was ended.

@@ -77,7 +77,8 @@ type Leaders interface {
 	Leader(ctx context.Context, id string) (pid uint32, err error)
 }
 
-// Agents reaches the users' agents.
+// Agents reaches the users' agents. A kind is one that agents know, audio or
+// session; of slices it says which: slices/background.slice.
 type Agents interface {
 	// Registered lists uids with an agent on the bus.
 	Registered() []uint32

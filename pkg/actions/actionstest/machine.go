@@ -45,6 +45,9 @@ type Machine struct {
 	// Desktop is graphical-session.target of each user with an agent.
 	Desktop map[uint32]bool
 	Orders  map[string]fsm.Value
+	// Slices are limits of slices in the managers of users with an agent; who
+	// is not there has the kernel's defaults.
+	Slices map[uint32]map[string]fsm.Value
 	// Stray are uids with an audio server and no agent.
 	Stray []uint32
 	// NotReady are URLs that do not answer, each with when it will.
@@ -79,7 +82,7 @@ func New() *Machine {
 		Units: map[string]*Unit{}, Aliases: map[string]string{}, Limits: map[string]actions.Limits{},
 		Stubborn: map[string]bool{}, Leaders: map[string]uint32{}, Env: map[string]string{}, Denied: map[string]bool{},
 		Audio: map[uint32]fsm.Value{}, Deaf: map[uint32]bool{}, Silent: map[uint32]bool{}, Desktop: map[uint32]bool{},
-		Orders: map[string]fsm.Value{}, NotReady: map[string]time.Time{},
+		Orders: map[string]fsm.Value{}, Slices: map[uint32]map[string]fsm.Value{}, NotReady: map[string]time.Time{},
 	}
 }
 
@@ -160,6 +163,11 @@ func (m *Machine) String() string {
 	}
 	for _, uid := range slices.Sorted(maps.Keys(m.Audio)) {
 		fmt.Fprintf(&b, "audio %d %s\n", uid, m.Audio[uid])
+	}
+	for _, uid := range slices.Sorted(maps.Keys(m.Slices)) {
+		if len(m.Slices[uid]) > 0 {
+			fmt.Fprintf(&b, "slices %d %v\n", uid, m.Slices[uid])
+		}
 	}
 	fmt.Fprintf(&b, "orders %v\n", m.Orders)
 	return b.String()
