@@ -92,7 +92,9 @@ install: ## into DESTDIR, under PREFIX
 	  sed 's|@libexecdir@|$(LIBEXECDIR)|' systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit
 	  chmod 644 $(DESTDIR)$(UNITDIR)/$$unit
 	done
-	install -m644 -t $(DESTDIR)$(UNITDIR) systemd/*.socket systemd/*.target
+	sed 's|@bindir@|$(PREFIX)/bin|' systemd/moded-metrics.service > $(DESTDIR)$(UNITDIR)/moded-metrics.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/moded-metrics.service
+	install -m644 -t $(DESTDIR)$(UNITDIR) systemd/*.socket systemd/*.target systemd/*.timer
 	sed 's|@libexecdir@|$(LIBEXECDIR)|' systemd/moded-agent.service > $(DESTDIR)$(USERUNITDIR)/moded-agent.service
 	chmod 644 $(DESTDIR)$(USERUNITDIR)/moded-agent.service
 	ln -sf ../moded-agent.service $(DESTDIR)$(USERUNITDIR)/default.target.wants/moded-agent.service
@@ -104,6 +106,7 @@ install: ## into DESTDIR, under PREFIX
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded README.md CHANGELOG.md
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/reference docs/reference/*.md
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples examples/*.toml examples/gate.conf
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/grafana examples/grafana/moded.json
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/kubernetes examples/kubernetes/moded-rbac.yaml
 
 clean: ## what was built
