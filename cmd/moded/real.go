@@ -54,7 +54,7 @@ func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 		Workload: services, Workloads: d.workloads, GPUName: d.gpuName})
 	return machine{
 		hands: actions.Hands{Units: manager, Slices: manager, Logind: logind, Agents: agents, Devices: look, Files: files,
-			Prober: services, EnvDir: files.EnvDir()},
+			Prober: services, Services: manager, Servers: services, EnvDir: files.EnvDir()},
 		eyes: look, sessions: logind, host: host.Machine{Manager: manager, Logind: logind},
 		stamps:   ledger.Stamps{BootID: boot, Userspace: userspace},
 		notifier: agents,

@@ -82,7 +82,7 @@ var kinds = []struct {
 	{"slices", (*compiler).readSlices, true},
 	{"user-slices", (*compiler).readUserSlices, true},
 	{"tune", (*compiler).readTune, true},
-	{"vllm", (*compiler).readVLLM, false},
+	{"vllm", (*compiler).readVLLM, true},
 	{"k3s", (*compiler).readK3s, false},
 }
 

@@ -68,23 +68,36 @@ func (m *Manager) service(ctx context.Context, path dbus.ObjectPath, s *actions.
 
 // processes counts those in the unit's cgroup and below.
 func (m *Manager) processes(ctx context.Context, unit string) (int, error) {
+	list, err := m.unitProcesses(ctx, unit)
+	if err != nil {
+		return -1, err
+	}
+	return len(list), nil
+}
+
+// process is a line of GetUnitProcesses.
+type process struct {
+	CGroup string
+	PID    uint32
+	Line   string
+}
+
+// unitProcesses lists those in the unit's cgroup and below.
+func (m *Manager) unitProcesses(ctx context.Context, unit string) ([]process, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	var list []struct {
-		CGroup string
-		PID    uint32
-		Line   string
-	}
+	var list []process
 	err := m.with(ctx, func(l *link) error {
+		list = nil
 		return l.object(managerPath).CallWithContext(ctx, managerIface+".GetUnitProcesses", 0, unit).Store(&list)
 	})
 	if errors.Is(err, actions.ErrNoUnit) {
-		return 0, nil // gone since we looked
+		return nil, nil // gone since we looked
 	}
 	if err != nil {
-		return -1, fmt.Errorf("cannot count processes of %s: %w", unit, err)
+		return nil, fmt.Errorf("cannot list processes of %s: %w", unit, err)
 	}
-	return len(list), nil
+	return list, nil
 }
 
 // Members lists what the unit pulls in and takes along when it stops.

@@ -33,7 +33,7 @@ func (m *Machine) Timing() actions.Timing {
 	return actions.Timing{
 		SessionTerm: deadline(45 * time.Second), SessionKill: deadline(15 * time.Second),
 		GPUBarrier: deadline(30 * time.Second), Audio: deadline(30 * time.Second), Hook: deadline(10 * time.Minute),
-		UnitStart: deadline(90 * time.Second), UnitStop: deadline(90 * time.Second), UnitReady: deadline(2 * time.Minute),
+		UnitStart: deadline(90 * time.Second), UnitStop: deadline(90 * time.Second), UnitReady: deadline(2 * time.Minute), UnitKill: deadline(15 * time.Second),
 		Stable: look(time.Second), Poll: look(200 * time.Millisecond),
 	}
 }

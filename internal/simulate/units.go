@@ -211,7 +211,9 @@ func (m *Machine) unitStoppedLocked(e event) outcome {
 			m.queueLocked(name, member, unitStop, "deactivating")
 		}
 	}
-	m.releaseLocked(func(p facts.Process) bool { return p.Unit == e.Name })
+	if u.AI == nil || !u.AI.Leaves {
+		m.releaseLocked(func(p facts.Process) bool { return p.Unit == e.Name })
+	}
 	if e.Name == displayDM {
 		m.endGreetersLocked()
 	}
@@ -232,6 +234,7 @@ func (m *Machine) serveLocked(id string, u *unit) {
 		}
 	}
 	delete(m.world.Work.Requests, id)
+	u.AI.Paused = false
 	u.AI.ReadyAt = m.nowLocked().Add(m.pace(unitReady))
 }
 

@@ -65,6 +65,10 @@ type inference struct {
 	URL     string    `json:"url"`
 	Comm    string    `json:"comm"`
 	ReadyAt time.Time `json:"ready-at,omitzero"`
+	// Paused servers begin no new request; Leaves lets the process outlive the
+	// unit's stop.
+	Paused bool `json:"paused,omitempty"`
+	Leaves bool `json:"leaves,omitempty"`
 }
 
 // user is somebody who may log in, with the manager and the sound that exist
@@ -107,7 +111,7 @@ const (
 	aiUnit    = "ai.service"
 	aiURL     = "http://127.0.0.1:8000/health"
 	vllmUnit  = "vllm.service"
-	vllmURL   = "http://127.0.0.1:8001/health"
+	vllmURL   = "http://127.0.0.1:8000/health" // the two are never up together
 	userUnit  = "user@1000.service"
 	shellUnit = "org.gnome.Shell@wayland.service"
 	gpu0UUID  = "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"

@@ -31,7 +31,10 @@ type Hands struct {
 	Devices Devices
 	Files   Files
 	Prober  Prober
-	Timing  Timing
+	// Services and Servers are for vLLM.
+	Services Services
+	Servers  Servers
+	Timing   Timing
 	// EnvDir is the directory of Files' environment files as units name it;
 	// empty means /run/moded/env.
 	EnvDir string
@@ -51,6 +54,7 @@ func New(h Hands) map[string]fsm.Action {
 		"user-slices": userSlices{agents: h.Agents, timing: h.Timing},
 		"audio":       audio{agents: h.Agents, timing: h.Timing},
 		"tune":        tune{jobs: jobs},
+		"vllm":        vllm{Hands: h, jobs: jobs},
 		"hook":        hook{units: h.Units, jobs: jobs},
 	}
 }
@@ -63,6 +67,7 @@ func (t Timing) orDefault() Timing {
 		UnitStart:   cmp.Or(t.UnitStart, 90*time.Second),
 		UnitStop:    cmp.Or(t.UnitStop, 90*time.Second),
 		UnitReady:   cmp.Or(t.UnitReady, 2*time.Minute),
+		UnitKill:    cmp.Or(t.UnitKill, 15*time.Second),
 		Stable:      cmp.Or(t.Stable, time.Second),
 		Audio:       cmp.Or(t.Audio, 30*time.Second),
 		Hook:        cmp.Or(t.Hook, 10*time.Minute),

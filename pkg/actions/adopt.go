@@ -15,6 +15,7 @@ var (
 	_ fsm.Adopter = target{}
 	_ fsm.Adopter = units{}
 	_ fsm.Adopter = userSlices{}
+	_ fsm.Adopter = vllm{}
 	_ fsm.Resumer = audio{}
 	_ fsm.Resumer = userSlices{}
 )
@@ -74,4 +75,14 @@ func (u units) Resembles(ctx context.Context, key string, want fsm.Value) (bool,
 	}
 	s, err := u.jobs.state(ctx, key)
 	return err == nil && s.up() == (v.State == "active"), err
+}
+
+// Resembles leaves gate, environment and what the server says out.
+func (a vllm) Resembles(ctx context.Context, _ string, want fsm.Value) (bool, error) {
+	v, err := decodeVLLM(want)
+	if err != nil {
+		return false, err
+	}
+	s, err := a.jobs.state(ctx, v.Unit)
+	return err == nil && s.up() == (v.State == "on"), err
 }

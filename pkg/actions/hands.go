@@ -161,6 +161,9 @@ type Timing struct {
 	UnitStart time.Duration
 	UnitStop  time.Duration
 	UnitReady time.Duration
+	// UnitKill is how long what a stopped unit left in its cgroup may take to end
+	// before it is killed: 15 s.
+	UnitKill time.Duration
 	// Stable is how long a service must stay up whose start proves nothing
 	// (Type=simple, exec, idle): 1 s.
 	Stable time.Duration

@@ -72,6 +72,8 @@ type Unit struct {
 	Dies  time.Duration
 	// Opens is a session that is there while the unit is active, Holds a GPU.
 	Opens *fsm.Session
+	// Server makes it an inference server; see Serve.
+	Server *Server
 	// Read is the text of the environment file that the unit started with.
 	Read string
 }
@@ -97,7 +99,8 @@ func (m *Machine) Add(name, kind, active string) *Unit {
 // Hands are the machine's.
 func (m *Machine) Hands() actions.Hands {
 	return actions.Hands{Units: m.units(), Slices: sliceHands{m}, Logind: logindHands{m}, Agents: agentHands{m},
-		Devices: deviceHands{m}, Files: fileHands{m}, Prober: proberHands{m}, EnvDir: EnvDir}
+		Devices: deviceHands{m}, Files: fileHands{m}, Prober: proberHands{m}, EnvDir: EnvDir,
+		Services: serviceHands{m}, Servers: serverHands{m}}
 }
 
 // Effects counts what was done to the machine.
@@ -151,6 +154,9 @@ func (m *Machine) String() string {
 		u := m.Units[name]
 		up := u.Active != "inactive" && u.Active != "failed"
 		fmt.Fprintf(&b, "%s up=%v read=%q\n", name, up, u.Read)
+		if u.Server != nil {
+			fmt.Fprintf(&b, "  paused=%v holds=%q\n", u.Server.Paused, m.holds(u))
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Env)) {
 		fmt.Fprintf(&b, "env %s=%q\n", name, m.Env[name])
@@ -171,4 +177,14 @@ func (m *Machine) String() string {
 	}
 	fmt.Fprintf(&b, "orders %v\n", m.Orders)
 	return b.String()
+}
+
+// holds lists the GPUs that the unit holds.
+func (m *Machine) holds(u *Unit) (pci []string) {
+	for _, d := range m.GPUs {
+		if slices.ContainsFunc(d.Holders, func(h actions.DeviceHolder) bool { return h.Unit == u.ID }) {
+			pci = append(pci, d.PCI)
+		}
+	}
+	return pci
 }

@@ -69,14 +69,22 @@ func (h unitHands) Start(_ context.Context, name string) (result string, err err
 	return result, err
 }
 
-func (h unitHands) Stop(_ context.Context, name string) (string, error) {
-	return "done", h.m.effect(func() error {
+func (h unitHands) Stop(ctx context.Context, name string) (string, error) {
+	deaf := false
+	err := h.m.effect(func() error {
 		u, err := h.m.find(name)
-		if err == nil {
+		if deaf = err == nil && u.Server != nil && u.Server.Deaf && u.Active == "active"; deaf {
+			u.Active = "deactivating"
+		} else if err == nil {
 			h.m.stop(u)
 		}
 		return err
 	})
+	if deaf && err == nil {
+		<-ctx.Done()
+		err = context.Cause(ctx)
+	}
+	return "done", err
 }
 
 func (m *Machine) start(u *Unit) string {
@@ -100,6 +108,9 @@ func (m *Machine) start(u *Unit) string {
 	}
 	if u.Opens != nil {
 		m.Sessions = append(m.Sessions, *u.Opens)
+	}
+	if u.Server != nil {
+		m.open(u)
 	}
 	if u.Dies != 0 {
 		time.AfterFunc(u.Dies, func() {
@@ -137,6 +148,9 @@ func (m *Machine) stop(u *Unit) {
 	}
 	if u.Opens != nil {
 		m.endSession(u.Opens.ID)
+	}
+	if u.Server != nil {
+		m.shut(u)
 	}
 }
 
