@@ -32,6 +32,7 @@ func (m *Manager) State(ctx context.Context, unit string) (actions.UnitState, er
 		InvocationID:    hex.EncodeToString(field[[]byte](props, "InvocationID")),
 		Processes:       -1,
 	}
+	s.Gated, s.Pending = gated(props, s.ID), pending(props)
 	switch {
 	case s.Load != "loaded":
 	case strings.HasSuffix(s.ID, ".service"):
@@ -40,6 +41,38 @@ func (m *Manager) State(ctx context.Context, unit string) (actions.UnitState, er
 		s.Processes, err = m.processes(ctx, s.ID)
 	}
 	return s, err
+}
+
+// gateDir is where the drop-ins of gated units look; it does not move with the
+// daemon's runtime directory.
+const gateDir = "/run/moded/deny/"
+
+// gated tells whether the unit's starts are held while its gate file is there.
+func gated(props bag, id string) bool {
+	var conditions []struct {
+		Type            string
+		Trigger, Negate bool
+		Parameter       string
+		State           int32
+	}
+	if props["Conditions"].Store(&conditions) != nil {
+		return false
+	}
+	for _, c := range conditions {
+		if c.Type == "ConditionPathExists" && c.Negate && !c.Trigger && c.Parameter == gateDir+id {
+			return true
+		}
+	}
+	return false
+}
+
+// pending tells whether the unit has a job: number 0 is none.
+func pending(props bag) bool {
+	var job struct {
+		ID   uint32
+		Path dbus.ObjectPath
+	}
+	return props["Job"].Store(&job) == nil && job.ID != 0
 }
 
 func (m *Manager) service(ctx context.Context, path dbus.ObjectPath, s *actions.UnitState) error {

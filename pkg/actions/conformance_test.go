@@ -77,6 +77,7 @@ func TestEveryActionConforms(t *testing.T) {
 		"timer that stops":           {kind: "units", key: "fstrim.timer", want: `{"state":"inactive"}`},
 		"target that is entered":     {kind: "target", want: studio},
 		"target without members":     {kind: "target", want: compute},
+		"target that is isolated":    {kind: "target", want: isolated, prepare: isolable},
 		"targets that are left":      {kind: "target", want: `{"target":"","others":["moded-desktop.target"],"next":"moded-studio.target"}`},
 		"slice":                      {kind: "slices", key: "system.slice", want: `{"cpu-weight":20,"memory-high":1073741824,"allowed-cpus":"2-3,5"}`},
 		"slice of users":             {kind: "user-slices", key: "background.slice", want: `{"cpu-weight":20,"memory-high":18446744073709551615}`},

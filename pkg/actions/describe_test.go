@@ -42,6 +42,8 @@ func TestStepsAreDescribedAndBounded(t *testing.T) {
 		"no tuning": {"tune", "", `{"state":"off"}`, false, "end low-latency tuning: ", 2 * time.Minute},
 		"hook":      {"hook", "backup.service", `{}`, false, "run backup.service: ", 10*time.Minute + 30*time.Second},
 		"a target":  {"target", "", `{"target":"a.target","start":["b.service","a.target"]}`, false, "enter a.target: start b.service; start a.target", 5 * time.Minute},
+		"isolation": {"target", "", `{"target":"a.target","isolate":true,"start":["a.target"],"doomed":["cups.service"]}`, false,
+			"isolate a.target: start a.target; stop cups.service, which the target does not want", 5 * time.Minute},
 	} {
 		summary, details := table[test.kind].(fsm.Describer).Describe(test.key, test.want, test.release)
 		if got := summary + ": " + strings.Join(details, "; "); got != test.says {

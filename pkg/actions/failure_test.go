@@ -144,7 +144,6 @@ func TestPreflightTellsWhatIsInTheWay(t *testing.T) {
 			},
 			says: "without a dash"},
 		"a oneshot that cannot stay": {kind: "units", key: "backup.service", want: `{"state":"active"}`, says: "RemainAfterExit"},
-		"the hard isolate":           {kind: "target", want: `{"target":"moded-studio.target","isolate":true}`, says: "isolate = true is not supported"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

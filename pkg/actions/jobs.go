@@ -159,6 +159,19 @@ func started(s UnitState) error {
 
 // stop brings the unit down.
 func (j jobs) stop(ctx context.Context, unit string, limit time.Duration) error {
+	return j.stopBy(ctx, unit, limit, j.units.Stop)
+}
+
+// stopAlone brings the unit down and nothing that is part of it, where that can
+// be told apart.
+func (j jobs) stopAlone(ctx context.Context, unit string, limit time.Duration) error {
+	if g, ok := j.units.(Graph); ok {
+		return j.stopBy(ctx, unit, limit, g.StopAlone)
+	}
+	return j.stop(ctx, unit, limit)
+}
+
+func (j jobs) stopBy(ctx context.Context, unit string, limit time.Duration, stop func(context.Context, string) (string, error)) error {
 	s, err := j.units.State(ctx, unit)
 	if err == nil && (!s.exists() || s.down()) || errors.Is(err, ErrNoUnit) {
 		return nil
@@ -167,7 +180,7 @@ func (j jobs) stop(ctx context.Context, unit string, limit time.Duration) error 
 		return fmt.Errorf("cannot stop %s: %w", unit, err)
 	}
 	fsm.Report(ctx, "stopping "+unit)
-	result, err := j.within(ctx, limit, func(ctx context.Context) (string, error) { return j.units.Stop(ctx, unit) })
+	result, err := j.within(ctx, limit, func(ctx context.Context) (string, error) { return stop(ctx, unit) })
 	if err != nil && !errors.Is(err, ErrNoUnit) {
 		return fmt.Errorf("cannot stop %s: %w", unit, err)
 	}

@@ -65,6 +65,8 @@ type Unit struct {
 	actions.UnitState
 	// Members are what a target pulls in and takes along.
 	Members []string
+	// Hangs are its other dependencies; the members need not be in them.
+	Hangs actions.Links
 	// Gated units have moded's drop-in.
 	Gated bool
 	// Fails makes every start fail; Dies ends a service after that time.
