@@ -18,6 +18,10 @@ export CGO_CFLAGS := -O2 -g -Wno-deprecated-declarations
 # not even start on a machine without the driver.
 PROBE_LDFLAGS := $(LDFLAGS) -extldflags=-Wl,-z,lazy
 GOLANGCI   := v2.15.0
+# What a mode may want down, by the names that distributions give it; systemd
+# takes no notice of drop-ins for units that are not there (examples/gate.conf).
+GATED      := display-manager gdm gdm3 sddm lightdm lxdm xdm wdm slim nodm greetd ly ly@ lemurs emptty entrance \
+              cosmic-greeter plasmalogin vllm vllm@ k3s k3s-agent
 LINTER     := $(shell $(GO) env GOPATH)/bin/golangci-lint
 
 .PHONY: help deps build run demo test unit lint generate bench vm-test vm-test-long fuzz install clean

@@ -52,6 +52,7 @@ func (m *Machine) State(_ context.Context, name string) (actions.UnitState, erro
 	s := actions.UnitState{
 		ID: id, Load: u.Load, Active: u.Active, Sub: u.Sub, Result: u.Result, ConditionResult: !u.Skipped,
 		Type: u.Type, InvocationID: u.Invocation, RemainAfterExit: u.Remains, Processes: u.Processes + m.world.processes(id),
+		Gated: u.Gated,
 	}
 	if u.EnvFile {
 		s.EnvironmentFiles = []string{EnvDir + "/" + id}

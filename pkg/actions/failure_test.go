@@ -162,3 +162,31 @@ func TestPreflightTellsWhatIsInTheWay(t *testing.T) {
 		})
 	}
 }
+
+// A gate that is missing is told, and stops nothing.
+func TestAGUIWithoutAGateIsAdvisedOf(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		want  fsm.Value
+		gated bool
+		says  string
+	}{
+		"gated":    {guiOff, true, ""},
+		"not":      {guiOff, false, "no-gate: gdm.service has no gate"},
+		"goes on":  {guiOn, false, ""},
+		"no units": {`{"state":"off","units":["nope.service","graphical.target"]}`, false, ""},
+	} {
+		m := workstation()
+		m.Units["gdm.service"].Gated = test.gated
+		var got string
+		for _, a := range actions.New(m.Hands())["gui"].(fsm.Adviser).Advise(t.Context(), "", test.want) {
+			got += a.Code + ": " + a.Summary
+			if !strings.Contains(a.Remedy, "/etc/systemd/system/gdm.service.d/50-moded-gate.conf") {
+				t.Errorf("%s: remedy is %q", name, a.Remedy)
+			}
+		}
+		if (got == "") != (test.says == "") || !strings.HasPrefix(got, test.says) {
+			t.Errorf("%s: %q, want %q", name, got, test.says)
+		}
+	}
+}
