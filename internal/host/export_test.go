@@ -10,3 +10,6 @@ func (m *Manager) Reexecute(ctx context.Context) error {
 	}
 	return l.object(managerPath).CallWithContext(ctx, managerIface+".Reexecute", 0).Err
 }
+
+// NewQuiet is what a Manager reads its socket through.
+var NewQuiet = newQuiet

@@ -83,7 +83,7 @@ func (m *Manager) job(ctx context.Context, unit string, v verb) (string, error) 
 func (m *Manager) await(ctx context.Context, on *link, unit string, id uint32, v verb, end <-chan string) (string, error) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	lost := on.raw[len(on.raw)-1].Context().Done()
+	lost := on.raw.Context().Done()
 	for {
 		select {
 		case result := <-end:

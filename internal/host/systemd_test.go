@@ -90,6 +90,7 @@ func tellsState(t *testing.T, m *host.Manager) {
 		s.Result != "success" || !s.ConditionResult || s.MainPID == 0 || len(s.InvocationID) != 32 {
 		t.Errorf("state is %+v", s)
 	}
+	glance(t, m, "stays.service", s)
 	job(t, "done")(m.Stop(t.Context(), "stays.service"))
 	if s := state(t, m, "stays.service"); s.Active != "inactive" || s.MainPID != 0 {
 		t.Errorf("state is %+v", s)
@@ -97,6 +98,15 @@ func tellsState(t *testing.T, m *host.Manager) {
 	want := []string{"-/nonexistent"}
 	if s := state(t, m, "ai.service"); len(s.EnvironmentFiles) != 2 || s.EnvironmentFiles[0] != want[0] {
 		t.Errorf("environment files are %q", s.EnvironmentFiles)
+	}
+}
+
+// glance compares what one call says of the unit.
+func glance(t *testing.T, m *host.Manager, unit string, s actions.UnitState) {
+	t.Helper()
+	want := actions.UnitState{ID: s.ID, Load: s.Load, Active: s.Active, Sub: s.Sub, Processes: -1}
+	if got, err := m.Glance(t.Context(), unit); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("at a glance %s is %+v, %v, want %+v", unit, got, err, want)
 	}
 }
 
@@ -177,6 +187,12 @@ func notFound(t *testing.T, m *host.Manager) {
 	t.Helper()
 	if s := state(t, m, "nope.service"); s.Load != "not-found" {
 		t.Errorf("state is %+v", s)
+	} else {
+		s.Sub = "dead"
+		glance(t, m, "nope.service", s)
+	}
+	if _, err := m.Glance(t.Context(), "no unit"); !errors.Is(err, actions.ErrNoUnit) {
+		t.Errorf("Glance: %v", err)
 	}
 	if _, err := m.Start(t.Context(), "nope.service"); !errors.Is(err, actions.ErrNoUnit) {
 		t.Errorf("Start: %v", err)

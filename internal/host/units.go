@@ -8,12 +8,36 @@ import (
 	"slices"
 	"strings"
 
+	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 
 	"github.com/modectl/moded/pkg/actions"
 )
 
-var _ actions.Units = (*Manager)(nil)
+var (
+	_ actions.Units   = (*Manager)(nil)
+	_ actions.Glancer = (*Manager)(nil)
+)
+
+// Glance reads the least of the unit, in one call: a unit that is at rest is
+// not kept in memory, and PID 1 loads it for each question anew.
+func (m *Manager) Glance(ctx context.Context, unit string) (actions.UnitState, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	var list []systemd.UnitStatus
+	err := m.with(ctx, func(l *link) (err error) {
+		list, err = l.api.ListUnitsByNamesContext(ctx, []string{unit})
+		return err
+	})
+	switch {
+	case err != nil:
+		return actions.UnitState{}, fmt.Errorf("cannot read state of %s: %w", unit, err)
+	case len(list) != 1: // a name that no unit can have is left out
+		return actions.UnitState{}, fmt.Errorf("cannot read state of %s: %w", unit, actions.ErrNoUnit)
+	}
+	s := list[0]
+	return actions.UnitState{ID: s.Name, Load: s.LoadState, Active: s.ActiveState, Sub: s.SubState, Processes: -1}, nil
+}
 
 // State reads the unit. One that does not exist is not-found, without an error.
 func (m *Manager) State(ctx context.Context, unit string) (actions.UnitState, error) {

@@ -98,12 +98,15 @@ func (d duration) or(otherwise time.Duration) time.Duration {
 	return cmp.Or(time.Duration(d), otherwise)
 }
 
-// until asks every interval until ok is true or the limit is over, which is
-// false without an error. An error of ask, or the end of ctx, ends it too.
+// until asks until ok is true or the limit is over, which is false without an
+// error. An error of ask, or the end of ctx, ends it too. It asks often at first,
+// for most of what is waited for comes at once, and then less and less so, down
+// to every interval: what is late by little is noticed late by less.
 func until(ctx context.Context, limit, every time.Duration, ask func() (ok bool, err error)) (bool, error) {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
-	tick := time.NewTicker(every)
+	wait := max(every/16, time.Millisecond)
+	tick := time.NewTimer(wait)
 	defer tick.Stop()
 	for {
 		if ok, err := ask(); ok || err != nil {
@@ -115,6 +118,8 @@ func until(ctx context.Context, limit, every time.Duration, ask func() (ok bool,
 		case <-deadline.C:
 			return ask()
 		case <-tick.C:
+			wait = min(wait+wait/2, every)
+			tick.Reset(wait)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func (u units) Resembles(ctx context.Context, key string, want fsm.Value) (bool,
 	if err != nil {
 		return false, err
 	}
-	s, err := u.jobs.state(ctx, key)
+	s, err := u.jobs.glance(ctx, key)
 	return err == nil && s.up() == (v.State == "active"), err
 }
 

@@ -95,6 +95,12 @@ type Links struct {
 	Triggers    []string
 }
 
+// Glancer is a Units that can read the least of a unit for less: ID, Load,
+// Active and Sub. Most looks at a unit want no more.
+type Glancer interface {
+	Glance(ctx context.Context, unit string) (UnitState, error)
+}
+
 // Slices reads and sets resource limits at PID 1, runtime only. A slice that has
 // neither processes nor a fragment is ErrNoUnit: PID 1 would take and show its
 // limits, and nothing would be limited.

@@ -24,7 +24,7 @@ func (t target) staying(ctx context.Context, v targetValue) ([]string, error) {
 // those that stay. Last in, first out: targets first.
 func (t target) leaving(ctx context.Context, v targetValue, stay []string) (out []string, err error) {
 	for _, other := range v.Others {
-		s, err := t.jobs.state(ctx, other)
+		s, err := t.jobs.glance(ctx, other)
 		if err != nil {
 			return nil, err
 		}
@@ -37,7 +37,7 @@ func (t target) leaving(ctx context.Context, v targetValue, stay []string) (out 
 		}
 		out = append(out, other)
 		for _, m := range members {
-			if s, err := t.jobs.state(ctx, m); err != nil {
+			if s, err := t.jobs.glance(ctx, m); err != nil {
 				return nil, err
 			} else if !s.down() && !slices.Contains(stay, m) && !slices.Contains(out, m) {
 				out = append(out, m)
@@ -77,7 +77,7 @@ func (t target) touched(ctx context.Context, v targetValue) ([]string, error) {
 		if unit == "" {
 			continue
 		}
-		s, err := t.jobs.state(ctx, unit)
+		s, err := t.jobs.glance(ctx, unit)
 		if err != nil {
 			return nil, err
 		}

@@ -156,7 +156,7 @@ func (t target) Capture(ctx context.Context, _ string, want fsm.Value) (fsm.Snap
 	}
 	var was targetSnapshot
 	for _, unit := range touched {
-		s, err := t.jobs.state(ctx, unit)
+		s, err := t.jobs.glance(ctx, unit)
 		switch {
 		case err != nil:
 			return "", err
@@ -222,14 +222,14 @@ func (t target) Settled(ctx context.Context, _ string, want fsm.Value) (bool, er
 		return false, err
 	}
 	for _, other := range v.Others {
-		if s, err := t.jobs.state(ctx, other); err != nil || !s.down() {
+		if s, err := t.jobs.glance(ctx, other); err != nil || !s.down() {
 			return false, err
 		}
 	}
 	if v.Target == "" {
 		return true, nil
 	}
-	s, err := t.jobs.state(ctx, v.Target)
+	s, err := t.jobs.glance(ctx, v.Target)
 	if err == nil && !s.exists() {
 		err = fmt.Errorf("%s %w", v.Target, fsm.ErrMissing)
 	}

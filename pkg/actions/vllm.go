@@ -263,7 +263,11 @@ func (a vllm) back(ctx context.Context, goal vllmSnapshot) error {
 		if err := a.gate(s, false); err != nil {
 			return err
 		}
-		if err := a.start(ctx, goal.Unit, goal.ReadyTimeout.or(vllmReady)); err != nil {
+		begun, err := a.start(ctx, goal.Unit, goal.ReadyTimeout.or(vllmReady))
+		if err == nil {
+			err = a.jobs.stays(ctx, begun)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -15,7 +15,8 @@ import (
 // model and holds its GPUs. One time bounds all of it but the last.
 func (a vllm) serve(ctx context.Context, v vllmValue) error {
 	began, limit := time.Now(), v.ReadyTimeout.or(vllmReady)
-	if err := a.start(ctx, v.Unit, limit); err != nil {
+	begun, err := a.start(ctx, v.Unit, limit)
+	if err != nil {
 		return err
 	}
 	server, err := a.awaitReady(ctx, v, began, limit)
@@ -30,12 +31,15 @@ func (a vllm) serve(ctx context.Context, v vllmValue) error {
 			return err
 		}
 	}
-	return a.awaitHeld(ctx, v)
+	if err := a.awaitHeld(ctx, v); err != nil {
+		return err
+	}
+	return a.jobs.stays(ctx, begun)
 }
 
 // start brings the unit up, and tells how long it has taken: a unit that is up
 // when its model is loaded has a start job of many minutes.
-func (a vllm) start(ctx context.Context, unit string, limit time.Duration) error {
+func (a vllm) start(ctx context.Context, unit string, limit time.Duration) (watched, error) {
 	began, done := time.Now(), make(chan struct{})
 	told := make(chan struct{})
 	go func() {
@@ -51,10 +55,10 @@ func (a vllm) start(ctx context.Context, unit string, limit time.Duration) error
 			}
 		}
 	}()
-	err := a.jobs.start(ctx, unit, limit)
+	begun, err := a.jobs.begin(ctx, unit, limit)
 	close(done)
 	<-told
-	return err
+	return begun, err
 }
 
 func sinceText(began time.Time) string { return time.Since(began).Round(time.Second).String() }
