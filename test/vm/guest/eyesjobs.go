@@ -132,8 +132,24 @@ const (
 // eyesAptLock: apt installs a package that takes its time; both locks of
 // Debian's are record locks, which show in /proc/locks.
 func eyesAptLock(t *T) {
-	const dir = "/var/tmp/lab-deb"
 	t.says("user-jobs", passes)
+	t.slowInstall()
+	v := t.says("user-jobs", denies, "apt")
+	holders := strings.Fields(t.Quiet("fuser", "/var/lib/dpkg/lock-frontend").out)
+	if len(holders) != 1 {
+		t.Fatalf("the lock has %d holders", len(holders))
+	}
+	if !strings.Contains(fmt.Sprintf("%+v", v.Culprits), "PID:"+holders[0]+" ") {
+		t.Errorf("process %s is not named: %s", holders[0], v.raw)
+	}
+	t.Quiet("systemctl", "stop", "lab-apt.service")
+	t.says("user-jobs", passes)
+}
+
+// slowInstall lets apt be at work, in lab-apt.service, until the scenario is
+// over or the unit is stopped.
+func (t *T) slowInstall() {
+	const dir = "/var/tmp/lab-deb"
 	t.Cleanup(func() {
 		t.Quiet("systemctl", "stop", "lab-apt.service")
 		t.Quiet("sh", "-c", "dpkg --force-all --purge lab-slow; rm -rf "+dir+" "+dir+".deb")
@@ -150,16 +166,6 @@ func eyesAptLock(t *T) {
 		return nil
 	})
 	t.Sh("fuser -v /var/lib/dpkg/lock /var/lib/dpkg/lock-frontend; cat /proc/locks")
-	v := t.says("user-jobs", denies, "apt")
-	holders := strings.Fields(t.Quiet("fuser", "/var/lib/dpkg/lock-frontend").out)
-	if len(holders) != 1 {
-		t.Fatalf("the lock has %d holders", len(holders))
-	}
-	if !strings.Contains(fmt.Sprintf("%+v", v.Culprits), "PID:"+holders[0]+" ") {
-		t.Errorf("process %s is not named: %s", holders[0], v.raw)
-	}
-	t.Quiet("systemctl", "stop", "lab-apt.service")
-	t.says("user-jobs", passes)
 }
 
 // eyesHold: dev holds the mode. Nobody else's wish bends it but root's, and a
