@@ -41,6 +41,15 @@ func newChild(deadline time.Duration, argv ...string) *child {
 
 // ask returns what the library says of the devices, or why nothing is known.
 func (c *child) ask(ctx context.Context, window time.Duration, pci []string) (look.Report, error) {
+	return c.call(ctx, append([]string{"--window=" + max(window, time.Second).String(), "nvml"}, pci...))
+}
+
+// settings is ask for what the devices are set to.
+func (c *child) settings(ctx context.Context, pci []string) (look.Report, error) {
+	return c.call(ctx, append([]string{"settings"}, pci...))
+}
+
+func (c *child) call(ctx context.Context, args []string) (look.Report, error) {
 	if !c.stuck.CompareAndSwap(false, true) {
 		return look.Report{}, errors.New("an earlier call has not come back")
 	}
@@ -52,7 +61,7 @@ func (c *child) ask(ctx context.Context, window time.Duration, pci []string) (lo
 	done := make(chan result, 1)
 	go func() {
 		defer cancel()
-		r, err := c.launch(ctx, append([]string{"--window=" + max(window, time.Second).String(), "nvml"}, pci...))
+		r, err := c.launch(ctx, args)
 		c.stuck.Store(false)
 		done <- result{r, err}
 	}()
@@ -70,10 +79,25 @@ func (c *child) ask(ctx context.Context, window time.Duration, pci []string) (lo
 }
 
 func (c *child) run(ctx context.Context, args []string) (look.Report, error) {
+	text, err := output(ctx, c.deadline, append(c.argv[:len(c.argv):len(c.argv)], args...), nil)
+	if err != nil {
+		return look.Report{}, err
+	}
+	r, err := look.DecodeReport(text)
+	if err != nil {
+		return look.Report{}, fmt.Errorf("cannot understand the answer: %w", err)
+	}
+	return r, nil
+}
+
+// output is what a child prints that is given a text. deadline is that of ctx,
+// for its words.
+func output(ctx context.Context, deadline time.Duration, argv []string, input []byte) ([]byte, error) {
 	// The kernel sends Pdeathsig when the thread ends that forked.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	cmd := exec.CommandContext(ctx, c.argv[0], append(c.argv[1:], args...)...)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Stdin = bytes.NewReader(input)
 	cmd.Env = environment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = time.Second
@@ -82,17 +106,13 @@ func (c *child) run(ctx context.Context, args []string) (look.Report, error) {
 	err := cmd.Run()
 	switch {
 	case ctx.Err() != nil:
-		return look.Report{}, fmt.Errorf("no answer within %v", c.deadline)
+		return nil, fmt.Errorf("no answer within %v", deadline)
 	case err != nil && bytes.Contains(said.b.Bytes(), []byte("undefined symbol")):
-		return look.Report{}, errors.New("the driver's library lacks a function")
+		return nil, errors.New("the driver's library lacks a function")
 	case err != nil:
-		return look.Report{}, broken(err, said.b.String())
+		return nil, broken(err, said.b.String())
 	}
-	r, err := look.DecodeReport(out.b.Bytes())
-	if err != nil {
-		return look.Report{}, fmt.Errorf("cannot understand the answer: %w", err)
-	}
-	return r, nil
+	return out.b.Bytes(), nil
 }
 
 // broken says how a child ended, with the first thing that it complained of: a

@@ -7,6 +7,9 @@
 //	moded-probe look [PROGRAM…]      print once all that can be seen, as JSON
 //	moded-probe holders FILE         print who has a file open; --json as JSON
 //	moded-probe nvml [PCI ADDRESS…]  ask NVIDIA's library; the probe's own child
+//	moded-probe settings PCI ADDRESS… ask it what devices are set to; likewise
+//	moded-probe apply                set up a GPU as moded ordered; moded-gpu.service
+//	moded-probe obey                 do so with the order on standard input; its own child
 package main
 
 import (
@@ -29,13 +32,16 @@ import (
 // looks is how long a question may take besides NVIDIA's library.
 const looks = 5 * time.Second
 
-const usage = `moded-probe is the eyes of moded; it changes nothing.
+const usage = `moded-probe is the eyes of moded; it changes nothing but with apply.
 
 Usage:
   moded-probe [flags]                         answer on the socket of moded-probe.socket
   moded-probe [flags] look [PROGRAM...]       print all that can be seen, as JSON
   moded-probe [flags] holders FILE            print who has a file open
   moded-probe [flags] nvml [PCI-ADDRESS...]   print what NVIDIA's library says, as JSON
+  moded-probe [flags] settings PCI-ADDRESS... print what devices are set to, as JSON
+  moded-probe [flags] apply                   set up a GPU as moded ordered (moded-gpu.service)
+  moded-probe [flags] obey                    the same with the order on standard input
 
 Flags:
 `
@@ -58,6 +64,8 @@ func run(ctx context.Context, args []string) error {
 	root := fs.String("root", "/", "look at the machine whose /proc, /sys, /dev and /etc are below `PATH`")
 	deadline := fs.Duration("nvml-deadline", 10*time.Second, "how much `TIME` NVIDIA's library may take")
 	library := fs.String("nvml-library", "", "load NVIDIA's library from `PATH` instead of looking for it")
+	order := fs.String("order", "/run/moded/gpu/order.json", "`FILE` with what apply is to do")
+	report := fs.String("report", "/run/moded-gpu/report.json", "`FILE` for what apply has to say of it")
 	show := fs.Bool("version", false, "print the version and exit")
 	asJSON := fs.Bool("json", false, "print holders as JSON")
 	fs.Usage = func() {
@@ -71,6 +79,12 @@ func run(ctx context.Context, args []string) error {
 		return nil
 	case fs.Arg(0) == "nvml":
 		return print(nvml.Read(nvml.Open(*library), *window, fs.Args()[1:]))
+	case fs.Arg(0) == "settings":
+		return print(nvml.ReadSettings(nvml.Open(*library), fs.Args()[1:]))
+	case fs.Arg(0) == "apply":
+		return apply(ctx, *order, *report, *deadline, "/proc/self/exe", "--nvml-library="+*library)
+	case fs.Arg(0) == "obey":
+		return obey(os.Stdin, nvml.Open(*library))
 	case fs.Arg(0) == "look":
 		return print(machine(*root, *deadline, *library).Look(ctx, probe.Question{
 			Load: true, Memory: true, Audio: true, Sound: true, GPUs: true, Usage: true, NVML: true, Jobs: true, Power: true,
@@ -89,6 +103,7 @@ func machine(root string, deadline time.Duration, library string) *look.Machine 
 	m := look.New()
 	m.Root = root
 	m.NVML = newChild(deadline, "/proc/self/exe", "--nvml-library="+library).ask
+	m.Settings = newChild(deadline, "/proc/self/exe", "--nvml-library="+library).settings
 	return m
 }
 

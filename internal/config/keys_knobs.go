@@ -22,19 +22,26 @@ func knobTables() []Table {
 			Example: "[base]\ngui = true\n[modes.compute]\ngui = { state = \"off\" }\n",
 		},
 		{
-			Path:  "MODE.gpus.NAME",
-			Doc:   "Who may have a card: NAME is one of `[gpus]`, or `primary` and `others` with `gpus = \"auto\"`.",
+			Path: "MODE.gpus.NAME",
+			Doc: "Who may have a card: NAME is one of `[gpus]`, or `primary` and `others` with `gpus = \"auto\"`;\n" +
+				"and what its driver is told, for a card of NVIDIA's with a name of its own. A mode that turns one of\n" +
+				"the driver's knobs needs it in base, where the other modes get it from, also those that say only who\n" +
+				"owns the card. A knob that is \"default\", \"off\" or false is settled on a card that does not have it.",
 			Short: "gpu0 = \"display\"",
 			Keys: []Key{
 				{"owner", `"display", "compute", "none" or "any"`, Required, "display: no compute process has it open; compute: no graphics client has it open; none: nobody has"},
+				{"compute-mode", `"default", "exclusive-process", "prohibited" or "any"`, "", "how many processes may compute on it: any number, one, or none. With prohibited in a mode whose owner is none nobody can, even by hand; graphics are not affected. Not together with parts"},
+				{"power-limit", `a power such as "250W", "default" or "any"`, "", "default is the driver's own. Without persistence the driver forgets a limit when nobody has the card open"},
+				{"persistence", `true, false or "any"`, "", "keep the driver's state when nobody has the card open; on a machine with nvidia-persistenced leave it out"},
+				{"mig", `"off", a list of profiles such as ["3g.20gb", "1g.5gb"], or "any"`, "", "cut the card into parts (MIG), each with one compute instance of its full size. Nobody may have the card open for it, the display neither. What the card can be is in nvidia-smi mig -lgip. MIG outlives a reboot"},
 			},
 			Knob: &Knob{
 				Kind: "gpus", Rest: "nobody holds it (where display is wanted, graphics clients may stay)",
-				Release:   "a barrier: waits, for `release-timeout`, until its holders are really gone. It ends nobody; it fails and names who is left",
-				Acquire:   "looks that nobody is in the new owner's way",
-				Settled:   "no holder that the owner does not stand. What cannot be seen is not settled",
-				Undo:      "nothing: a barrier moved nothing",
-				Lost:      "nothing",
+				Release:   "a barrier: waits, for `release-timeout`, until its holders are really gone. It ends nobody; it fails and names who is left. A change of the driver's knobs alone asks nobody to leave, but new parts do",
+				Acquire:   "looks that nobody is in the new owner's way; then moded-gpu.service tells the driver what differs. That comes before a display manager starts",
+				Settled:   "no holder that the owner does not stand, and each knob reads back as stated, also for the time after the next reset. What cannot be seen is not settled. To read a knob wakes a card that sleeps",
+				Undo:      "puts the driver's knobs back to what they were; a barrier moved nothing",
+				Lost:      "the memory of parts that were removed: nobody held them",
 				Essential: "yes", Missing: "the card",
 			},
 			Example: "[base.gpus]\nprimary = \"display\"\nothers = \"any\"\n[modes.studio.gpus]\nothers = { owner = \"none\", when-missing = \"skip\" }\n",
@@ -65,7 +72,7 @@ func knobTables() []Table {
 			Short: "target = \"moded-desktop.target\"",
 			Keys: []Key{
 				{"unit", `target, or "any"`, Required, "`moded-NAME.target`, or any other"},
-				{"isolate", "boolean", "false", "systemd's own isolate as the last step: what the target does not want stops, by name in the plan. The target must say `AllowIsolate=yes`; refused when bus, login, polkit, ssh, network, firewall, moded, the display manager or a unit that the mode keeps would stop"},
+				{"isolate", "boolean", "false", "use systemd's own isolate, which stops everything that the target does not want"},
 			},
 			Knob: &Knob{
 				Kind: "target", Rest: "in none of the modes' targets",

@@ -2,7 +2,6 @@ package config
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/modectl/moded/pkg/fsm"
 )
@@ -90,48 +89,34 @@ func (c *compiler) readTarget(m *mode) {
 	finish(t)
 }
 
-func (c *compiler) readGPUs(m *mode) {
-	all := m.sub("gpus")
-	for _, name := range all.names {
-		t := knobTable(all.key(name), all.pathOf(name), "owner", c.probs)
-		c.needs(t, "owner", `"display", "compute", "none" or "any"`)
-		owner := t.oneOf("owner", notSet, "display", "compute", "none", notSet)
-		if g, ok := c.card(name); !ok {
-			c.probs.addf(t.named(), "there is no GPU %q: %s", name, c.gpuNames())
-		} else if owner != notSet {
-			m.owner[name] = owner
-			m.state("gpus", name, t, c.gpuValue(g, owner))
+type targetValue struct {
+	Target  string   `json:"target"`
+	Others  []string `json:"others,omitempty"`
+	Isolate bool     `json:"isolate,omitempty"`
+}
+
+// setTargets tells each mode's target setting which targets are the others'.
+func (c *compiler) setTargets() {
+	var all []string
+	for _, m := range c.modes {
+		if m.target != "" {
+			all = append(all, m.target)
 		}
-		finish(t)
 	}
-}
-
-func (c *compiler) gpuValue(g GPU, owner string) fsm.Value {
-	auto := ""
-	if c.cfg.AutoGPUs {
-		auto = g.Name
+	slices.Sort(all)
+	all = slices.Compact(all)
+	for _, m := range c.modes {
+		i := slices.IndexFunc(m.Settings, func(s fsm.Setting) bool { return s.Kind == "target" })
+		if i < 0 {
+			continue
+		}
+		var v targetValue
+		if err := m.Settings[i].Value.Decode(&v); err != nil {
+			panic("internal error: " + err.Error())
+		}
+		v.Others = slices.DeleteFunc(slices.Clone(all), func(u string) bool { return u == m.target })
+		m.Settings[i].Value = fsm.NewValue(v)
 	}
-	return fsm.NewValue(struct {
-		Owner   string `json:"owner"`
-		PCI     string `json:"pci,omitempty"`
-		UUID    string `json:"uuid,omitempty"`
-		Auto    string `json:"auto,omitempty"`
-		Timeout string `json:"release-timeout"`
-	}{owner, g.PCI, g.UUID, auto, span(g.ReleaseTimeout)})
-}
-
-func (c *compiler) gpuNames() string {
-	names := make([]string, len(c.cfg.GPUs))
-	for i, g := range c.cfg.GPUs {
-		names[i] = g.Name
-	}
-	switch {
-	case len(names) == 0:
-		return "name the cards in [gpus.NAME], or say gpus = \"auto\""
-	case c.cfg.AutoGPUs:
-		return "with gpus = \"auto\" they are called primary and others"
-	}
-	return "[gpus] names " + strings.Join(names, ", ")
 }
 
 func (c *compiler) readTune(m *mode) {

@@ -59,6 +59,8 @@ func (c *compiler) vllmGPUs(t *table, m *mode) []vllmGPU {
 		}
 		if owner := m.owner[name]; owner == "display" || owner == "none" {
 			c.probs.addf(nodes[i].at, "%s uses %s, whose owner in this mode is %q: make it \"compute\" or \"any\"", t.path, name, owner)
+		} else if m.closed[name] {
+			c.probs.addf(nodes[i].at, "%s uses %s, whose compute-mode in this mode is \"prohibited\"", t.path, name)
 		}
 		gpus = append(gpus, vllmGPU{name, g.PCI, g.UUID})
 	}

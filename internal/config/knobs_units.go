@@ -94,23 +94,8 @@ func isLimit(key string) bool {
 	return slices.Contains([]string{"cpu-weight", "io-weight", "memory-high", "cpu-quota", "allowed-cpus"}, key)
 }
 
-// readSlices reads limits of slices of PID 1.
 func (c *compiler) readSlices(m *mode) {
-	c.eachSlice(m, "slices", func(t *table, l *limits) {
-		l.CPUQuota = t.amount("cpu-quota", quotaOf, `a share of CPUs such as "150%", or "infinity"`)
-		l.AllowedCPUs = t.cpus("allowed-cpus")
-	})
-}
-
-// readUserSlices reads limits of slices inside every user's manager, which has
-// fewer: it is given no CPU sets.
-func (c *compiler) readUserSlices(m *mode) {
-	c.eachSlice(m, "user-slices", func(*table, *limits) {})
-}
-
-// eachSlice reads the limits that both kinds have, then more of them.
-func (c *compiler) eachSlice(m *mode, kind string, more func(t *table, l *limits)) {
-	all := m.sub(kind)
+	all := m.sub("slices")
 	for _, slice := range all.names {
 		t := tableOf(all.key(slice), all.pathOf(slice), c.probs)
 		if !sliceRE.MatchString(slice) || len(slice) > 255 {
@@ -118,9 +103,10 @@ func (c *compiler) eachSlice(m *mode, kind string, more func(t *table, l *limits
 		}
 		l := limits{CPUWeight: t.weight("cpu-weight"), IOWeight: t.weight("io-weight")}
 		l.MemoryHigh = t.amount("memory-high", sizeOf, `a size such as "8GiB", or "infinity"`)
-		more(t, &l)
+		l.CPUQuota = t.amount("cpu-quota", quotaOf, `a share of CPUs such as "150%", or "infinity"`)
+		l.AllowedCPUs = t.cpus("allowed-cpus")
 		if l != (limits{}) {
-			m.state(kind, slice, t, fsm.NewValue(l))
+			m.state("slices", slice, t, fsm.NewValue(l))
 		}
 		finish(t)
 	}

@@ -15,6 +15,7 @@ type mode struct {
 	target   string
 	realtime bool
 	owner    map[string]string // of each GPU
+	closed   map[string]bool   // GPUs on which nobody may compute
 }
 
 func (c *compiler) readModes() {
@@ -22,7 +23,7 @@ func (c *compiler) readModes() {
 	// every mode says otherwise. Its settings and warnings are of no mode.
 	from := len(c.probs.list)
 	c.warned = map[string]bool{}
-	c.readKnobs(&mode{table: c.base, own: c.base, owner: map[string]string{}})
+	c.readKnobs(&mode{table: c.base, own: c.base, owner: map[string]string{}, closed: map[string]bool{}})
 	c.base.done()
 	c.warnings, c.warned = problems{}, map[string]bool{}
 	c.inBase = map[Position]bool{}
@@ -46,7 +47,7 @@ func (c *compiler) readMode(all *table, name string) {
 		c.gone[name] = true
 		return
 	}
-	m := &mode{own: own, owner: map[string]string{}}
+	m := &mode{own: own, owner: map[string]string{}, closed: map[string]bool{}}
 	m.Name, m.Summary = name, own.str("summary", "")
 	m.table = tableOf(overlay(c.base.node, own.node), own.path, c.probs)
 	m.asked = own.asked
@@ -80,9 +81,8 @@ var kinds = []struct {
 	{"target", (*compiler).readTarget, true},
 	{"units", (*compiler).readUnits, true},
 	{"slices", (*compiler).readSlices, true},
-	{"user-slices", (*compiler).readUserSlices, true},
 	{"tune", (*compiler).readTune, true},
-	{"vllm", (*compiler).readVLLM, true},
+	{"vllm", (*compiler).readVLLM, false},
 	{"k3s", (*compiler).readK3s, false},
 }
 
@@ -112,7 +112,7 @@ func (m *mode) state(kind, key string, t *table, value fsm.Value) {
 	switch kind {
 	case "vllm", "k3s":
 		essential = m.Headless
-	case "tune", "user-slices":
+	case "tune":
 		essential = false
 	}
 	m.Settings = append(m.Settings, fsm.Setting{
@@ -149,7 +149,7 @@ func (c *compiler) checkTotal(m *mode) {
 			continue
 		}
 		switch kind.name {
-		case "gpus", "vllm", "units", "slices", "user-slices":
+		case "gpus", "vllm", "units", "slices":
 		default:
 			if base == nil {
 				missing(n, kind.name)
@@ -159,15 +159,20 @@ func (c *compiler) checkTotal(m *mode) {
 		for _, key := range n.names {
 			if base.get(key) == nil {
 				missing(n.table[key], kind.name, key)
-			} else if strings.HasSuffix(kind.name, "slices") {
-				for _, limit := range n.table[key].names {
-					if isLimit(limit) && base.get(key).get(limit) == nil {
-						missing(n.table[key].table[limit], kind.name, key, limit)
-					}
+				continue
+			}
+			for _, part := range n.table[key].names {
+				if isPart(kind.name, part) && base.get(key).get(part) == nil {
+					missing(n.table[key].table[part], kind.name, key, part)
 				}
 			}
 		}
 	}
+}
+
+// isPart tells whether a key of a knob is a knob of its own.
+func isPart(kind, key string) bool {
+	return kind == "slices" && isLimit(key) || kind == "gpus" && isDriverKnob(key)
 }
 
 func (c *compiler) mode(name string) *mode {

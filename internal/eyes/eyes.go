@@ -67,11 +67,14 @@ type Eyes struct {
 	src Sources
 	// turn is held by the one collection that is under way.
 	turn chan struct{}
+	// asking is held by the one question for the settings of a GPU.
+	asking chan struct{}
 
-	mu     sync.Mutex
-	last   *facts.Facts
-	covers guards.Needs
-	till   time.Time
+	mu       sync.Mutex
+	last     *facts.Facts
+	covers   guards.Needs
+	till     time.Time
+	settings map[string]facts.GPUSettings // as the drivers said last, by address
 }
 
 var (
@@ -80,7 +83,9 @@ var (
 )
 
 // New returns eyes that look through src.
-func New(src Sources) *Eyes { return &Eyes{src: src, turn: make(chan struct{}, 1)} }
+func New(src Sources) *Eyes {
+	return &Eyes{src: src, turn: make(chan struct{}, 1), asking: make(chan struct{}, 1), settings: map[string]facts.GPUSettings{}}
+}
 
 // Everything is what a person who asks for the machine's resources wants to see:
 // all parts, and no call that could take long.

@@ -3,7 +3,7 @@ package eyes
 import "github.com/modectl/moded/pkg/facts"
 
 // label adds names that the probe cannot know: the configuration's of GPUs, and
-// of users that are not in /etc/passwd.
+// of users that are not in /etc/passwd; and what drivers said earlier.
 func (e *Eyes) label(f *facts.Facts) {
 	users := map[uint32]string{}
 	for _, s := range f.Sessions.List {
@@ -16,6 +16,7 @@ func (e *Eyes) label(f *facts.Facts) {
 	}
 	for i := range f.GPUs.List {
 		g := &f.GPUs.List[i]
+		g.Settings = e.remembered(g.PCI)
 		if e.src.GPUName != nil {
 			g.Name = e.src.GPUName(*g)
 		}

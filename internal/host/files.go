@@ -11,15 +11,18 @@ import (
 	"github.com/modectl/moded/pkg/actions"
 )
 
-// Files are the environment files and gates in the runtime directory. PID 1
-// reads both as root, so nobody else needs to.
-type Files struct{ dir string }
+// Files are the environment files, gates and orders in the runtime directory. PID
+// 1 and moded-gpu.service read them as root, so nobody else needs to.
+type Files struct {
+	dir    string
+	report string // of moded-gpu.service
+}
 
 var _ actions.Files = Files{}
 
 // NewFiles makes the two directories below dir.
 func NewFiles(dir string) (Files, error) {
-	f := Files{dir}
+	f := Files{dir: dir, report: gpuReport}
 	for _, sub := range []string{f.EnvDir(), f.denyDir()} {
 		if err := os.MkdirAll(sub, 0o700); err != nil {
 			return f, fmt.Errorf("cannot make %s: %w", sub, err)
@@ -98,42 +101,6 @@ func (f Files) Deny(unitID string, shut bool) error {
 		return remove(name)
 	}
 	return replace(name, "")
-}
-
-// Retire opens all gates while the daemon is down: without moded the machine is
-// a normal one. They are kept aside for Resume in the same life of userspace.
-func (f Files) Retire(life string) error {
-	if err := os.Rename(f.denyDir(), f.denyDir()+"-"+life); err != nil {
-		return fmt.Errorf("cannot open the gates: %w", err)
-	}
-	return nil
-}
-
-// Resume shuts the gates that Retire has opened, and forgets those of another
-// life.
-func (f Files) Resume(life string) error {
-	kept, err := filepath.Glob(f.denyDir() + "-*")
-	if err != nil {
-		return err
-	}
-	for _, dir := range kept {
-		if dir == f.denyDir()+"-"+life {
-			err = errors.Join(err, f.shutAgain(dir))
-		}
-		err = errors.Join(err, os.RemoveAll(dir))
-	}
-	if err != nil {
-		return fmt.Errorf("cannot shut the gates again: %w", err)
-	}
-	return nil
-}
-
-func (f Files) shutAgain(dir string) error {
-	gates, err := os.ReadDir(dir)
-	for _, gate := range gates {
-		err = errors.Join(err, f.Deny(gate.Name(), true))
-	}
-	return err
 }
 
 // replace writes a file beside and renames it, so that a unit that starts just

@@ -59,8 +59,8 @@ func TestTheLinesOfBothSides(t *testing.T) {
 	t.Parallel()
 	path, _ := serving(t.Context(), t)
 	for says, want := range map[string]string{
-		`{"moded-probe":9}`: `{"moded-probe":2,"version":"1.0"}` + "\n",
-		`{"moded-probe":2,"version":"0.9","news":true}` + "\n" + `{"processes":["a"]}`: `{"moded-probe":2,"version":"1.0"}` + "\n" +
+		`{"moded-probe":9}`: `{"moded-probe":3,"version":"1.0"}` + "\n",
+		`{"moded-probe":3,"version":"0.9","news":true}` + "\n" + `{"processes":["a"]}`: `{"moded-probe":3,"version":"1.0"}` + "\n" +
 			`{"load":{"cpus":1,"load1":0,"load5":0,"load15":0}}` + "\n",
 	} {
 		conn, err := net.Dial("unix", path)
@@ -78,9 +78,9 @@ func TestTheLinesOfBothSides(t *testing.T) {
 	go c.Ask(t.Context(), probe.Question{Load: true, GPUs: true})
 	r := bufio.NewReader(conn)
 	first, _ := r.ReadString('\n')
-	io.WriteString(conn, `{"moded-probe":2}`+"\n")
+	io.WriteString(conn, `{"moded-probe":3}`+"\n")
 	second, _ := r.ReadString('\n')
-	if first != `{"moded-probe":2,"version":"1.0"}`+"\n" || second != `{"load":true,"gpus":true}`+"\n" {
+	if first != `{"moded-probe":3,"version":"1.0"}`+"\n" || second != `{"load":true,"gpus":true}`+"\n" {
 		t.Errorf("the brain says %q, then %q", first, second)
 	}
 	_ = conn.Close()
@@ -88,9 +88,9 @@ func TestTheLinesOfBothSides(t *testing.T) {
 
 func TestAClientSaysWhyThereIsNoAnswer(t *testing.T) {
 	t.Parallel()
-	const greeting = `{"moded-probe":2,"version":"9","news":true}` + "\n"
+	const greeting = `{"moded-probe":3,"version":"9","news":true}` + "\n"
 	for name, c := range map[string]struct{ says, want string }{
-		"another protocol":           {`{"moded-probe":3,"version":"2.0"}` + "\n", `speaks another protocol: 3 (version "2.0"), not 2`},
+		"another protocol":           {`{"moded-probe":4,"version":"2.0"}` + "\n", `speaks another protocol: 4 (version "2.0"), not 3`},
 		"garbage instead of a hello": {"SSH-2.0-x\n", "not a moded-probe's"},
 		"a field that nobody knows":  {greeting + `{"loda":{}}` + "\n", `unknown field "loda"`},
 		"an endless answer":          {greeting + strings.Repeat("x", 5<<20), "longer than 4194304 bytes"},

@@ -9,7 +9,7 @@ import (
 
 // Protocol is what both sides must agree on. Its number also changes with every
 // change of the facts in an Answer.
-var Protocol = helper.Protocol{Name: "moded-probe", Number: 2, MaxQuestion: 64 << 10, MaxAnswer: 4 << 20}
+var Protocol = helper.Protocol{Name: "moded-probe", Number: 3, MaxQuestion: 64 << 10, MaxAnswer: 4 << 20}
 
 // Question names the parts that are asked for. The zero Question asks nothing.
 type Question struct {
@@ -28,6 +28,9 @@ type Question struct {
 	Usage  bool          `json:"usage,omitempty"`
 	NVML   bool          `json:"nvml,omitempty"`
 	Window time.Duration `json:"window,omitempty"`
+	// Settings are PCI addresses of GPUs whose driver is asked what they are set
+	// to, which wakes them.
+	Settings []string `json:"settings,omitempty"`
 	// Jobs asks what people's processes are doing, which takes two looks 200 ms
 	// apart; Power where the current comes from.
 	Jobs  bool `json:"jobs,omitempty"`
@@ -45,4 +48,6 @@ type Answer struct {
 	GPUs    *facts.GPUs      `json:"gpus,omitempty"`
 	Jobs    *facts.Jobs      `json:"jobs,omitempty"`
 	Power   *facts.Power     `json:"power,omitempty"`
+	// Settings are by the addresses of the question.
+	Settings map[string]facts.GPUSettings `json:"settings,omitempty"`
 }

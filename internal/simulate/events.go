@@ -23,9 +23,9 @@ const (
 	greeter     = "greeter start"
 	managerEnd  = "manager end"
 	gpuFree     = "gpu free"
+	gpuSet      = "gpu set"
 	sliceSet    = "slice set"
 	audioSet    = "audio set"
-	userSlice   = "user-slice set"
 	desktopEnd  = "desktop end"
 	lookAt      = "look"
 )
@@ -35,8 +35,8 @@ const (
 func Verbs() []string {
 	return []string{
 		unitStart + " UNIT", unitStop + " UNIT", unitReady + " UNIT", sessionEnd + " ID", sessionKill + " ID",
-		greeter + " seat0", managerEnd + " UID", desktopEnd + " UID", gpuFree + " GPU", sliceSet + " SLICE",
-		audioSet + " UID", userSlice + " UID/SLICE", lookAt + " PART",
+		greeter + " seat0", managerEnd + " UID", desktopEnd + " UID", gpuFree + " GPU", gpuSet + " GPU", sliceSet + " SLICE",
+		audioSet + " UID", lookAt + " PART",
 	}
 }
 
@@ -47,7 +47,6 @@ var paces = map[string]time.Duration{
 	sessionEnd: 400 * time.Millisecond, sessionKill: 100 * time.Millisecond,
 	greeter: 500 * time.Millisecond, managerEnd: 400 * time.Millisecond, desktopEnd: 300 * time.Millisecond,
 	gpuFree: 500 * time.Millisecond, sliceSet: 40 * time.Millisecond, audioSet: 150 * time.Millisecond,
-	userSlice: 60 * time.Millisecond,
 }
 
 // errSimulated is what an operation that was made to fail says.
@@ -257,8 +256,6 @@ func (m *Machine) happenLocked(e event) outcome {
 		m.sliceSetLocked(e)
 	case audioSet:
 		m.audioSetLocked(e)
-	case userSlice:
-		m.userSliceSetLocked(e)
 	}
 	return outcome{result: "done"}
 }

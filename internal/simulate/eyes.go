@@ -68,6 +68,7 @@ const coolest = 36
 
 func seeGPU(name string, g facts.GPU) facts.GPU {
 	g.Name = name
+	g.Settings, g.Instances = seeSettings(g.Settings), slices.Clone(g.Instances)
 	g.Nodes, g.Holders = slices.Clone(g.Nodes), slices.Clone(g.Holders)
 	for i := range g.Holders {
 		h := &g.Holders[i]

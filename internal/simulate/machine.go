@@ -74,6 +74,11 @@ func (m *Machine) load() error {
 	if err := json.Unmarshal(raw, &m.world); err != nil {
 		return fmt.Errorf("cannot read simulated machine %s (remove it for a fresh one): %w", filepath.Join(m.dir, File), err)
 	}
+	for i := range m.world.GPUs {
+		if m.world.GPUs[i].Settings == nil { // the file is of an older version
+			m.world.GPUs[i].Settings = freshSettings()
+		}
+	}
 	return nil
 }
 

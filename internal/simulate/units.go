@@ -52,7 +52,6 @@ func (m *Machine) State(_ context.Context, name string) (actions.UnitState, erro
 	s := actions.UnitState{
 		ID: id, Load: u.Load, Active: u.Active, Sub: u.Sub, Result: u.Result, ConditionResult: !u.Skipped,
 		Type: u.Type, InvocationID: u.Invocation, RemainAfterExit: u.Remains, Processes: u.Processes + m.world.processes(id),
-		Gated: u.Gated,
 	}
 	if u.EnvFile {
 		s.EnvironmentFiles = []string{EnvDir + "/" + id}
@@ -166,6 +165,10 @@ func (m *Machine) unitStartedLocked(e event) outcome {
 		u.Active, u.Sub, u.Result = "failed", "failed", problem
 		return outcome{result: "failed"}
 	}
+	if e.Name == gpuUnit && !m.setUpLocked() {
+		u.Active, u.Sub, u.Result = "failed", "failed", "exit-code"
+		return outcome{result: "failed"}
+	}
 	u.Active, u.Sub, u.Result, u.Invocation = "active", "running", "success", bootID()
 	for _, name := range u.Members {
 		if member, ok := m.world.Units[name]; ok && member.Active != "active" && !m.gateShut(name, member) {
@@ -212,9 +215,7 @@ func (m *Machine) unitStoppedLocked(e event) outcome {
 			m.queueLocked(name, member, unitStop, "deactivating")
 		}
 	}
-	if u.AI == nil || !u.AI.Leaves {
-		m.releaseLocked(func(p facts.Process) bool { return p.Unit == e.Name })
-	}
+	m.releaseLocked(func(p facts.Process) bool { return p.Unit == e.Name })
 	if e.Name == displayDM {
 		m.endGreetersLocked()
 	}
@@ -235,7 +236,6 @@ func (m *Machine) serveLocked(id string, u *unit) {
 		}
 	}
 	delete(m.world.Work.Requests, id)
-	u.AI.Paused = false
 	u.AI.ReadyAt = m.nowLocked().Add(m.pace(unitReady))
 }
 

@@ -5,7 +5,6 @@ import (
 
 	"github.com/modectl/moded/pkg/actions"
 	"github.com/modectl/moded/pkg/facts"
-	"github.com/modectl/moded/pkg/fsm"
 )
 
 // world is all there is of the machine, and what is kept in its file.
@@ -26,6 +25,9 @@ type world struct {
 	Memory    facts.Memory    `json:"memory"`
 	Work      work            `json:"work"`
 	Stopping  bool            `json:"stopping,omitempty"`
+	// Order and Report are moded-gpu.service's.
+	Order  actions.GPUOrder  `json:"order"`
+	Report actions.GPUReport `json:"report"`
 
 	Faults  []fault `json:"faults,omitempty"`
 	Pending []event `json:"pending,omitempty"`
@@ -65,10 +67,6 @@ type inference struct {
 	URL     string    `json:"url"`
 	Comm    string    `json:"comm"`
 	ReadyAt time.Time `json:"ready-at,omitzero"`
-	// Paused servers begin no new request; Leaves lets the process outlive the
-	// unit's stop.
-	Paused bool `json:"paused,omitempty"`
-	Leaves bool `json:"leaves,omitempty"`
 }
 
 // user is somebody who may log in, with the manager and the sound that exist
@@ -83,8 +81,6 @@ type user struct {
 	// Agent is true while moded-agent of the user is on the bus.
 	Agent bool  `json:"agent"`
 	Audio audio `json:"audio"`
-	// Slices are those of the manager that were limited, as they were ordered.
-	Slices map[string]fsm.Value `json:"slices,omitempty"`
 }
 
 // audio is a user's PipeWire.
@@ -111,7 +107,7 @@ const (
 	aiUnit    = "ai.service"
 	aiURL     = "http://127.0.0.1:8000/health"
 	vllmUnit  = "vllm.service"
-	vllmURL   = "http://127.0.0.1:8000/health" // the two are never up together
+	vllmURL   = "http://127.0.0.1:8001/health"
 	userUnit  = "user@1000.service"
 	shellUnit = "org.gnome.Shell@wayland.service"
 	gpu0UUID  = "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"
@@ -160,6 +156,7 @@ func freshUnits() map[string]*unit {
 		vllmUnit:                  gated(serving(vllmURL)),
 		"k3s.service":             gated(stopped("notify")),
 		"moded-tune.service":      stopped("notify"),
+		gpuUnit:                   stopped("oneshot"),
 		"fstrim.timer":            running("", 0),
 		"apt-daily.timer":         running("", 0),
 		"ssh.service":             running("notify", 1),
@@ -201,12 +198,12 @@ func freshGPUs() []facts.GPU {
 		{
 			PCI: "0000:01:00.0", UUID: gpu0UUID, Model: "NVIDIA RTX 6000 Ada Generation", Driver: "nvidia",
 			Nodes:     []string{"/dev/dri/card0", "/dev/dri/renderD128", "/dev/nvidia0"},
-			Connected: true, BusyPercent: 3, MemoryTotal: 48 * gib, Listed: true,
+			Connected: true, BusyPercent: 3, MemoryTotal: 48 * gib, Listed: true, Settings: freshSettings(),
 		},
 		{
-			PCI: "0000:02:00.0", UUID: gpu1UUID, Model: "NVIDIA RTX 6000 Ada Generation", Driver: "nvidia",
+			PCI: "0000:02:00.0", UUID: gpu1UUID, Model: "NVIDIA RTX PRO 6000 Blackwell", Driver: "nvidia",
 			Nodes:       []string{"/dev/dri/card1", "/dev/dri/renderD129", "/dev/nvidia1"},
-			BusyPercent: 0, MemoryTotal: 48 * gib, Listed: true,
+			BusyPercent: 0, MemoryTotal: 96 * gib, Listed: true, Settings: freshSettings("1g.24gb", "2g.48gb", "4g.96gb"),
 		},
 	}
 }

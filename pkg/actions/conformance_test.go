@@ -26,6 +26,7 @@ func workstation() *actionstest.Machine {
 	m.Add("shared.service", "simple", "active")
 	m.Add("lights.service", "notify", "inactive")
 	m.Add("moded-tune.service", "notify", "inactive")
+	m.Add("moded-gpu.service", "oneshot", "inactive")
 	m.Add("backup.service", "oneshot", "inactive")
 	m.Add("mount-scratch.service", "oneshot", "inactive").RemainAfterExit = true
 	weight, high, cpus := uint64(100), actions.Unset, ""
@@ -77,31 +78,23 @@ func TestEveryActionConforms(t *testing.T) {
 		"timer that stops":           {kind: "units", key: "fstrim.timer", want: `{"state":"inactive"}`},
 		"target that is entered":     {kind: "target", want: studio},
 		"target without members":     {kind: "target", want: compute},
-		"target that is isolated":    {kind: "target", want: isolated, prepare: isolable},
 		"targets that are left":      {kind: "target", want: `{"target":"","others":["moded-desktop.target"],"next":"moded-studio.target"}`},
 		"slice":                      {kind: "slices", key: "system.slice", want: `{"cpu-weight":20,"memory-high":1073741824,"allowed-cpus":"2-3,5"}`},
-		"slice of users":             {kind: "user-slices", key: "background.slice", want: `{"cpu-weight":20,"memory-high":18446744073709551615}`},
-		"slice of users again":       {kind: "user-slices", key: "background.slice", want: `{"cpu-weight":20}`, prepare: ordered},
-		"slice of nobody":            {kind: "user-slices", key: "background.slice", want: `{"io-weight":20}`, prepare: headless},
 		"audio off":                  {kind: "audio", want: `{"state":"off"}`},
 		"audio in real time":         {kind: "audio", want: `{"state":"realtime","quantum":64,"rate":48000}`},
 		"audio on again":             {kind: "audio", want: `{"state":"on"}`, prepare: func(m *actionstest.Machine) { m.Orders["audio"] = `{"state":"off"}`; m.Audio[1000] = `{"state":"off"}` }},
 		"barrier at a free GPU":      {kind: "gpus", key: "gpu0", want: `{"owner":"nobody","pci":"0000:01:00.0"}`, prepare: headless},
 		"GPU of the display":         {kind: "gpus", key: "primary", want: `{"owner":"display","auto":"primary"}`},
 		"GPUs beside it, of which 0": {kind: "gpus", key: "others", want: `{"owner":"compute","auto":"others"}`},
+		"GPU with settings":          {kind: "gpus", key: "gpu0", want: `{"owner":"none","pci":"0000:01:00.0","compute-mode":"prohibited","power-limit":"250W","persistence":true}`, prepare: card},
+		"GPU with some settings":     {kind: "gpus", key: "gpu0", want: `{"owner":"any","uuid":"GPU-1","power-limit":"250W","compute-mode":"default"}`, prepare: card},
+		"GPU with its own settings":  {kind: "gpus", key: "gpu0", want: `{"owner":"none","pci":"0000:01:00.0","compute-mode":"default","power-limit":"default","persistence":false,"mig":["off"]}`, prepare: card},
+		"GPU that is partitioned":    {kind: "gpus", key: "gpu0", want: `{"owner":"compute","pci":"0000:01:00.0","mig":["3g.20gb","1g.5gb","1g.5gb"]}`, prepare: card},
+		"GPU that is made whole":     {kind: "gpus", key: "gpu0", want: `{"owner":"compute","pci":"0000:01:00.0","mig":["off"],"compute-mode":"default"}`, prepare: parted},
+		"GPU that has no such knobs": {kind: "gpus", key: "gpu0", want: `{"owner":"none","pci":"0000:01:00.0","compute-mode":"default","power-limit":"default","persistence":false,"mig":["off"]}`, prepare: headless},
 		"tuning that begins":         {kind: "tune", want: `{"state":"low-latency"}`},
 		"tuning that ends":           {kind: "tune", want: `{"state":"off"}`, prepare: func(m *actionstest.Machine) { m.Units["moded-tune.service"].Active = "active" }},
 		"tuning of nobody ends":      {kind: "tune", want: `{"state":"off"}`, prepare: func(m *actionstest.Machine) { delete(m.Units, "moded-tune.service") }},
-		"server that starts":         {kind: "vllm", key: "main", want: vllmBoth, prepare: serves},
-		"server that is given more":  {kind: "vllm", key: "main", want: vllmBoth, prepare: servesOne},
-		"server that is right":       {kind: "vllm", key: "main", want: vllmOne, prepare: servesOne},
-		"server behind a shut gate":  {kind: "vllm", key: "main", want: vllmBoth, prepare: func(m *actionstest.Machine) { serves(m); m.Denied["vllm.service"] = true }},
-		"server that stops":          {kind: "vllm", key: "main", want: vllmOff, prepare: servesOne},
-		"server that pauses, stops":  {kind: "vllm", key: "main", want: vllmOff, prepare: func(m *actionstest.Machine) { servesOne(m); m.Units["vllm.service"].Server.Pauses = true }},
-		"server that must be killed": {kind: "vllm", key: "main", want: vllmOff, prepare: func(m *actionstest.Machine) { servesOne(m); m.Units["vllm.service"].Server.Leaves = true }},
-		"server that is deaf":        {kind: "vllm", key: "main", want: vllmOff, prepare: func(m *actionstest.Machine) { servesOne(m); m.Units["vllm.service"].Server.Deaf = true }},
-		"server that is off already": {kind: "vllm", key: "main", want: vllmOff, prepare: serves},
-		"server that is not there":   {kind: "vllm", key: "main", want: vllmOff},
 		"hook that stays":            {kind: "hook", key: "mount-scratch.service", want: `{}`},
 		"hook that runs and ends":    {kind: "hook", key: "backup.service", want: `{}`},
 	} {
@@ -119,12 +112,6 @@ func TestEveryActionConforms(t *testing.T) {
 	}
 }
 
-// ordered is the machine with another order for a slice of the users.
-func ordered(m *actionstest.Machine) {
-	m.Orders["slices/background.slice"] = `{"cpu-weight":30}`
-	m.Slices[1000] = map[string]fsm.Value{"background.slice": `{"cpu-weight":30}`}
-}
-
 // headless is the machine after the GUI was ended.
 func headless(m *actionstest.Machine) {
 	m.Sessions = nil
@@ -137,6 +124,23 @@ func headless(m *actionstest.Machine) {
 		m.Units[name].Active = "inactive"
 	}
 	clear(m.Audio)
+}
+
+// card is a headless machine with a GPU that has every knob.
+func card(m *actionstest.Machine) {
+	headless(m)
+	off := false
+	m.Cards["0000:01:00.0"] = &actionstest.Card{GPUState: actions.GPUState{
+		ComputeMode: "default", PowerLimit: 300_000, PowerDefault: 300_000, PowerMin: 100_000, PowerMax: 350_000, Persistence: &off,
+		MIG: "off", MIGPending: "off", Profiles: []string{"1g.5gb", "2g.10gb", "3g.20gb"},
+	}}
+}
+
+// parted is one with a GPU in two parts.
+func parted(m *actionstest.Machine) {
+	card(m)
+	c := m.Cards["0000:01:00.0"]
+	c.MIG, c.MIGPending, c.Parts = "on", "on", []string{"1g.5gb", "3g.20gb"}
 }
 
 // autologin is a headless machine whose display manager is dev's desktop.

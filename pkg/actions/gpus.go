@@ -11,16 +11,22 @@ import (
 	"github.com/modectl/moded/pkg/fsm"
 )
 
-// gpus is the kind gpus: who may have a GPU. Releasing one is a barrier: it ends
-// when the holders are really gone, or with an error that names them. Acquiring
-// only looks; there is nothing to put back.
+// gpus is the kind gpus: who may have a GPU, and what its driver is told.
+// Releasing one is a barrier: it ends when the holders are really gone, or with
+// an error that names them. Acquiring looks, and sets what the mode states of
+// compute mode, power limit, persistence and MIG, through moded-gpu.service.
 type gpus struct {
 	devices Devices
+	cards   Cards
+	orders  Orders
+	jobs    jobs
 	timing  Timing
+	// turn is held by who has the unit: it works on one order at a time.
+	turn chan struct{}
 }
 
 type gpuValue struct {
-	// Owner is display, compute, none or, for a release, nobody.
+	// Owner is display, compute, none, any or, for a release, nobody.
 	Owner string `json:"owner"`
 	// But is "graphics" when graphics clients may stay over a release.
 	But  string `json:"but,omitempty"`
@@ -30,43 +36,78 @@ type gpuValue struct {
 	// or others (the rest).
 	Auto           string   `json:"auto,omitempty"`
 	ReleaseTimeout duration `json:"release-timeout,omitzero"`
+	GPUSettings
+	// Barrier is what Bind found for settings: "none" when nobody must go for
+	// them, "all" when everybody must, because the GPU is partitioned anew.
+	Barrier string `json:"barrier,omitempty"`
 }
 
 func decodeGPU(want fsm.Value) (v gpuValue, err error) {
 	if err := want.Decode(&v); err != nil {
 		return v, err
 	}
-	if !slices.Contains([]string{"display", "compute", "none", "nobody"}, v.Owner) {
+	if !slices.Contains([]string{"display", "compute", "none", "any", "nobody"}, v.Owner) {
 		return v, fmt.Errorf("a GPU is for display, compute or none, not %q", v.Owner)
 	}
 	return v, nil
 }
 
+// Bind finds out whether somebody must leave the GPU for its settings: a power
+// limit is changed under whoever computes, parts are not.
+func (g gpus) Bind(ctx context.Context, key string, want fsm.Value, _ fsm.Context) (fsm.Value, error) {
+	v, err := decodeGPU(want)
+	if err != nil || v.empty() {
+		return want, nil // a broken value is told by Settled
+	}
+	holders, err := g.inTheWay(ctx, key, want)
+	if err != nil {
+		return want, nil // so is this
+	}
+	is, err := g.state(ctx, key, v)
+	switch {
+	case err == nil && v.repartitions(is):
+		v.Barrier = "all"
+	case len(holders) == 0:
+		v.Barrier = "none"
+	}
+	return fsm.NewValue(v), nil
+}
+
 // Rest is the GPU with nobody on it; with graphics clients only, where it shall
-// be the display's: those may stay.
+// be the display's: those may stay. Settings have no rest: who owns the GPU next
+// states where they stand.
 func (g gpus) Rest(_ string, want fsm.Value) fsm.Value {
 	v, err := decodeGPU(want)
-	if err != nil || v.Owner == "none" || v.Owner == "nobody" {
+	switch {
+	case err != nil || (v.Owner == "none" || v.Owner == "nobody") && v.empty():
 		return want
-	}
-	if v.Owner == "display" {
+	case v.Barrier == "none" || v.Owner == "any" && v.Barrier != "all":
+		return ""
+	case v.Owner == "display" && v.Barrier != "all":
 		v.But = "graphics"
 	}
-	v.Owner = "nobody"
+	v.Owner, v.GPUSettings, v.Barrier = "nobody", GPUSettings{}, ""
 	return fsm.NewValue(v)
 }
 
-// Bound is the release timeout.
+// Bound is the release timeout, and what moded-gpu.service may take.
 func (g gpus) Bound(_ string, want fsm.Value) time.Duration {
 	v, _ := decodeGPU(want) // a broken value fails at once
-	return v.ReleaseTimeout.or(g.timing.GPUBarrier) + slack
+	bound := v.ReleaseTimeout.or(g.timing.GPUBarrier) + slack
+	if !v.empty() {
+		bound += g.timing.GPUSettings
+	}
+	return bound
 }
 
-// Describe tells what is waited for.
+// Describe tells what is waited for, and what is set.
 func (g gpus) Describe(key string, want fsm.Value, release bool) (summary string, details []string) {
 	v, _ := decodeGPU(want) // a broken value is told by Do
-	if !release && v.Owner != "none" {
-		return "give " + key + " to " + v.Owner, nil
+	if !release && v.Owner != "none" && v.Owner != "any" {
+		return "give " + key + " to " + v.Owner, v.words()
+	}
+	if !v.empty() {
+		return "set up " + key, v.words()
 	}
 	what := "nobody holds it"
 	if v.But == "graphics" {
@@ -76,22 +117,36 @@ func (g gpus) Describe(key string, want fsm.Value, release bool) (summary string
 		[]string{fmt.Sprintf("until %s, for %s at most", what, v.ReleaseTimeout.or(g.timing.GPUBarrier))}
 }
 
-// Preflight tells whether the GPU is there.
+// Preflight tells whether the GPU is there, and can be set as stated.
 func (g gpus) Preflight(ctx context.Context, key string, want fsm.Value) error {
-	_, err := g.inTheWay(ctx, key, want)
-	return err
+	v, err := decodeGPU(want)
+	if err == nil {
+		_, err = g.inTheWay(ctx, key, want)
+	}
+	if err != nil || v.empty() {
+		return err
+	}
+	return g.feasible(ctx, key, v)
 }
 
-// Capture has nothing to keep.
-func (g gpus) Capture(context.Context, string, fsm.Value) (fsm.Snapshot, error) { return "{}", nil }
-
-// Do waits until nobody is in the way.
+// Do waits until nobody is in the way, and sets what is stated.
 func (g gpus) Do(ctx context.Context, key string, want fsm.Value) error {
 	v, err := decodeGPU(want)
+	if err == nil {
+		err = g.wait(ctx, key, want, v.ReleaseTimeout.or(g.timing.GPUBarrier))
+	}
+	if err != nil || v.empty() {
+		return err
+	}
+	d, err := g.one(ctx, key, v)
 	if err != nil {
 		return err
 	}
-	limit := v.ReleaseTimeout.or(g.timing.GPUBarrier)
+	return g.configure(ctx, key, d.PCI, v.GPUSettings)
+}
+
+// wait is the barrier.
+func (g gpus) wait(ctx context.Context, key string, want fsm.Value, limit time.Duration) error {
 	var holders []DeviceHolder
 	var blind error // the last look's; one that fails may be followed by one that sees
 	free, err := until(ctx, limit, 2*g.timing.Poll, func() (bool, error) {
@@ -102,30 +157,36 @@ func (g gpus) Do(ctx context.Context, key string, want fsm.Value) error {
 		case blind != nil:
 			fsm.Report(ctx, blind.Error())
 		case len(holders) > 0:
-			fsm.Report(ctx, fmt.Sprintf("waiting for %s: held by %s", key, who(holders)))
+			fsm.Report(ctx, fmt.Sprintf("waiting for %s: held by %s", key, culprits(ctx, holders)))
 		}
 		return blind == nil && len(holders) == 0, nil
 	})
 	switch {
 	case err != nil && len(holders) > 0:
-		return fmt.Errorf("cannot wait for %s, held by %s: %w", key, who(holders), err)
+		return fmt.Errorf("cannot wait for %s, held by %s: %w", key, culprits(ctx, holders), err)
 	case err != nil:
 		return err
 	case blind != nil:
 		return blind
 	case !free:
-		return fmt.Errorf("%s is still held by %s after %s", key, who(holders), limit)
+		return fmt.Errorf("%s is still held by %s after %s", key, culprits(ctx, holders), limit)
 	}
 	return nil
 }
 
-// Undo does nothing: a barrier moved nothing.
-func (g gpus) Undo(context.Context, string, fsm.Snapshot) error { return nil }
-
-// Settled tells whether nobody is in the way of the owner.
+// Settled tells whether nobody is in the way of the owner, and all is set as
+// stated.
 func (g gpus) Settled(ctx context.Context, key string, want fsm.Value) (bool, error) {
+	v, err := decodeGPU(want)
+	if err != nil {
+		return false, err
+	}
 	holders, err := g.inTheWay(ctx, key, want)
-	return err == nil && len(holders) == 0, err
+	if err != nil || len(holders) > 0 || v.empty() {
+		return err == nil && len(holders) == 0, err
+	}
+	is, err := g.state(ctx, key, v)
+	return err == nil && len(v.differ(is)) == 0, err
 }
 
 // inTheWay lists the holders that the wanted owner does not stand.
@@ -158,6 +219,8 @@ func (g gpus) inTheWay(ctx context.Context, key string, want fsm.Value) ([]Devic
 
 func (v gpuValue) forbids(h DeviceHolder) bool {
 	switch {
+	case v.Owner == "any":
+		return false
 	case v.Owner == "display", v.But == "graphics":
 		return h.Compute
 	case v.Owner == "compute":
@@ -196,28 +259,4 @@ func (v gpuValue) pickAuto(all []Device) []Device {
 		return sorted[primary : primary+1]
 	}
 	return slices.Delete(sorted, primary, primary+1)
-}
-
-// who names holders: "Xorg (1234, session-3.scope, dev)".
-func who(holders []DeviceHolder) string {
-	const most = 4
-	var names []string
-	for i, h := range holders {
-		if i == most {
-			names = append(names, fmt.Sprintf("%d more", len(holders)-most))
-			break
-		}
-		names = append(names, h.name())
-	}
-	return strings.Join(names, ", ")
-}
-
-func (h DeviceHolder) name() string {
-	words := []string{fmt.Sprint(h.PID)}
-	for _, w := range []string{h.Unit, h.User} {
-		if w != "" {
-			words = append(words, w)
-		}
-	}
-	return fmt.Sprintf("%s (%s)", h.Comm, strings.Join(words, ", "))
 }

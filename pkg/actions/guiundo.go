@@ -30,13 +30,15 @@ func (g gui) undoOff(ctx context.Context, was guiSnapshot) error {
 			}
 		}
 	}
-	var names []string
 	for _, unit := range was.Units {
-		if unit.Active {
-			names = append(names, unit.Name)
+		if !unit.Active {
+			continue
+		}
+		if err := g.jobs.start(ctx, unit.Name, g.Timing.UnitStart); err != nil {
+			return err
 		}
 	}
-	return g.startAll(ctx, names)
+	return nil
 }
 
 // undoOn stops the units that it started, unless somebody has logged in by now:

@@ -53,20 +53,7 @@ func (s UnitState) describe() string {
 
 // state is State, with a unit that PID 1 does not know as an inactive one.
 func (j jobs) state(ctx context.Context, unit string) (UnitState, error) {
-	return j.look(ctx, unit, j.units.State)
-}
-
-// glance is ID, Load, Active and Sub of a unit, likewise. The rest may be
-// missing.
-func (j jobs) glance(ctx context.Context, unit string) (UnitState, error) {
-	if g, ok := j.units.(Glancer); ok {
-		return j.look(ctx, unit, g.Glance)
-	}
-	return j.state(ctx, unit)
-}
-
-func (j jobs) look(ctx context.Context, unit string, how func(context.Context, string) (UnitState, error)) (UnitState, error) {
-	s, err := how(ctx, unit)
+	s, err := j.units.State(ctx, unit)
 	if errors.Is(err, ErrNoUnit) {
 		return UnitState{ID: unit, Load: "not-found", Active: "inactive"}, nil
 	}
@@ -74,14 +61,6 @@ func (j jobs) look(ctx context.Context, unit string, how func(context.Context, s
 		return s, fmt.Errorf("cannot look at %s: %w", unit, err)
 	}
 	return s, nil
-}
-
-// account is describe after a closer look, for an error.
-func (j jobs) account(ctx context.Context, unit string, s UnitState) string {
-	if whole, err := j.units.State(ctx, unit); err == nil {
-		s = whole
-	}
-	return s.describe()
 }
 
 // usable returns nil when the unit can be started.
@@ -103,32 +82,26 @@ func (j jobs) usable(ctx context.Context, unit string) (UnitState, error) {
 // start brings the unit up. It returns nil only when the unit is up and, if its
 // start alone proves nothing, has stayed so for a while.
 func (j jobs) start(ctx context.Context, unit string, limit time.Duration) error {
-	w, err := j.begin(ctx, unit, limit)
+	s, err := j.units.State(ctx, unit)
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot start %s: %w", unit, missing(unit, err))
 	}
-	return j.stays(ctx, w)
-}
-
-// begin runs the start job of a unit that is not up. Whether the unit stays up is
-// for stays to find out; of one that was up already it has nothing to say.
-func (j jobs) begin(ctx context.Context, unit string, limit time.Duration) (watched, error) {
-	s, err := j.glance(ctx, unit)
-	if err != nil || s.up() {
-		return watched{unit: unit}, err
+	if s.up() {
+		return nil
 	}
 	if err := j.startJob(ctx, unit, s, limit); err != nil {
-		return watched{unit: unit}, err
+		return err
 	}
-	return j.watch(ctx, unit)
+	return j.stays(ctx, unit)
 }
 
-// startJob runs the job to its end, which may prove nothing.
+// startJob runs the job to its end, which may prove nothing. Before, PID 1
+// forgets earlier failures and starts: a display manager that was started three
+// times in half a minute is at its limit, and would be refused although nothing
+// is wrong with it.
 func (j jobs) startJob(ctx context.Context, unit string, s UnitState, limit time.Duration) error {
-	if s.Active == "failed" {
-		if err := j.units.ResetFailed(ctx, unit); err != nil {
-			return fmt.Errorf("cannot reset %s: %w", unit, err)
-		}
+	if err := j.units.ResetFailed(ctx, unit); err != nil && s.Active == "failed" {
+		return fmt.Errorf("cannot reset %s: %w", unit, err)
 	}
 	fsm.Report(ctx, "starting "+unit)
 	result, err := j.within(ctx, limit, func(ctx context.Context) (string, error) { return j.units.Start(ctx, unit) })
@@ -138,54 +111,37 @@ func (j jobs) startJob(ctx context.Context, unit string, s UnitState, limit time
 	if result == "done" {
 		return nil
 	}
-	return fmt.Errorf("cannot start %s: job result %s, it is %s", unit, result, j.account(ctx, unit, s))
+	s, err = j.units.State(ctx, unit)
+	if err != nil {
+		return fmt.Errorf("cannot start %s: job result %s", unit, result)
+	}
+	return fmt.Errorf("cannot start %s: job result %s, it is %s", unit, result, s.describe())
 }
 
-// watched is a unit that was started, as it was right after that.
-type watched struct {
-	unit  string
-	first UnitState
-	since time.Time
-}
-
-// watch looks at a unit right after its start job.
-func (j jobs) watch(ctx context.Context, unit string) (watched, error) {
-	w := watched{unit: unit, since: time.Now()}
-	var err error
-	if w.first, err = j.units.State(ctx, unit); err == nil {
-		err = started(w.first)
+// stays watches a started unit for the stable window.
+func (j jobs) stays(ctx context.Context, unit string) error {
+	first, err := j.units.State(ctx, unit)
+	if err == nil {
+		err = started(first)
 	}
 	if err != nil {
-		return w, fmt.Errorf("cannot start %s: %w", unit, err)
+		return fmt.Errorf("cannot start %s: %w", unit, err)
 	}
-	return w, nil
-}
-
-// stays returns nil when the unit is up and, if its start alone proved nothing,
-// has been so for the stable window that began with its start: what was waited
-// for meanwhile counts.
-func (j jobs) stays(ctx context.Context, w watched) error {
-	if !w.first.provesNothing() {
+	if !first.provesNothing() {
 		return nil
 	}
-	look := func() (bool, error) {
-		now, err := j.units.State(ctx, w.unit)
-		if err == nil && now.InvocationID != w.first.InvocationID {
+	_, err = until(ctx, j.timing.Stable, j.timing.Poll, func() (bool, error) {
+		now, err := j.units.State(ctx, unit)
+		if err == nil && now.InvocationID != first.InvocationID {
 			err = errors.New("it ended and was started again")
 		}
 		if err == nil {
 			err = started(now)
 		}
 		return false, err
-	}
-	var err error
-	if left := j.timing.Stable - time.Since(w.since); left > 0 {
-		_, err = until(ctx, left, left, look)
-	} else {
-		_, err = look()
-	}
+	})
 	if err != nil {
-		return fmt.Errorf("cannot start %s: %w", w.unit, err)
+		return fmt.Errorf("cannot start %s: %w", unit, err)
 	}
 	return nil
 }
@@ -204,37 +160,24 @@ func started(s UnitState) error {
 
 // stop brings the unit down.
 func (j jobs) stop(ctx context.Context, unit string, limit time.Duration) error {
-	return j.stopBy(ctx, unit, limit, j.units.Stop)
-}
-
-// stopAlone brings the unit down and nothing that is part of it, where that can
-// be told apart.
-func (j jobs) stopAlone(ctx context.Context, unit string, limit time.Duration) error {
-	if g, ok := j.units.(Graph); ok {
-		return j.stopBy(ctx, unit, limit, g.StopAlone)
+	s, err := j.units.State(ctx, unit)
+	if err == nil && (!s.exists() || s.down()) || errors.Is(err, ErrNoUnit) {
+		return nil
 	}
-	return j.stop(ctx, unit, limit)
-}
-
-func (j jobs) stopBy(ctx context.Context, unit string, limit time.Duration, stop func(context.Context, string) (string, error)) error {
-	s, err := j.glance(ctx, unit)
 	if err != nil {
 		return fmt.Errorf("cannot stop %s: %w", unit, err)
 	}
-	if !s.exists() || s.down() {
-		return nil
-	}
 	fsm.Report(ctx, "stopping "+unit)
-	result, err := j.within(ctx, limit, func(ctx context.Context) (string, error) { return stop(ctx, unit) })
+	result, err := j.within(ctx, limit, func(ctx context.Context) (string, error) { return j.units.Stop(ctx, unit) })
 	if err != nil && !errors.Is(err, ErrNoUnit) {
 		return fmt.Errorf("cannot stop %s: %w", unit, err)
 	}
-	s, err = j.glance(ctx, unit)
+	s, err = j.units.State(ctx, unit)
 	switch {
-	case err != nil:
+	case err != nil && !errors.Is(err, ErrNoUnit):
 		return fmt.Errorf("cannot stop %s: %w", unit, err)
-	case s.exists() && !s.down():
-		return fmt.Errorf("cannot stop %s: job result %s, it is %s", unit, result, j.account(ctx, unit, s))
+	case err == nil && s.exists() && !s.down():
+		return fmt.Errorf("cannot stop %s: job result %s, it is %s", unit, result, s.describe())
 	}
 	return nil
 }

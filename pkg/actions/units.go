@@ -118,7 +118,7 @@ func (u units) Capture(ctx context.Context, key string, want fsm.Value) (fsm.Sna
 	if err != nil {
 		return "", err
 	}
-	s, err := u.jobs.glance(ctx, key)
+	s, err := u.jobs.state(ctx, key)
 	if err != nil {
 		return "", err
 	}
@@ -142,22 +142,17 @@ func (u units) Do(ctx context.Context, key string, want fsm.Value) error {
 		return err
 	}
 	if v.State == "inactive" {
-		_, err := u.reach(ctx, key, unitSnapshot{StopTimeout: v.StopTimeout})
-		return err
+		return u.reach(ctx, key, unitSnapshot{StopTimeout: v.StopTimeout})
 	}
 	s, err := u.jobs.usable(ctx, key)
 	if err != nil {
 		return err
 	}
 	goal := unitSnapshot{Active: true, Env: u.wantEnv(key, v, s), StartTimeout: v.StartTimeout, StopTimeout: v.StopTimeout}
-	begun, err := u.reach(ctx, key, goal)
-	if err == nil {
-		err = u.awaitReady(ctx, key, v)
-	}
-	if err != nil {
+	if err := u.reach(ctx, key, goal); err != nil {
 		return err
 	}
-	return u.jobs.stays(ctx, begun)
+	return u.awaitReady(ctx, key, v)
 }
 
 // Undo restores the environment file and the state.
@@ -166,11 +161,7 @@ func (u units) Undo(ctx context.Context, key string, was fsm.Snapshot) error {
 	if err := was.Decode(&goal); err != nil {
 		return err
 	}
-	begun, err := u.reach(ctx, key, goal)
-	if err != nil {
-		return err
-	}
-	return u.jobs.stays(ctx, begun)
+	return u.reach(ctx, key, goal)
 }
 
 // Settled tells whether the unit is as wanted, reads what was wanted and is
@@ -180,7 +171,7 @@ func (u units) Settled(ctx context.Context, key string, want fsm.Value) (bool, e
 	if err != nil {
 		return false, err
 	}
-	s, err := u.jobs.glance(ctx, key)
+	s, err := u.jobs.state(ctx, key)
 	if err != nil {
 		return false, err
 	}
@@ -189,12 +180,6 @@ func (u units) Settled(ctx context.Context, key string, want fsm.Value) (bool, e
 	}
 	if !s.exists() {
 		return false, fmt.Errorf("%s %w", key, fsm.ErrMissing)
-	}
-	if !s.up() {
-		return false, nil
-	}
-	if s, err = u.jobs.units.State(ctx, key); err != nil {
-		return false, fmt.Errorf("cannot look at %s: %w", key, missing(key, err))
 	}
 	env, err := u.env(key)
 	if err != nil {
@@ -207,25 +192,24 @@ func (u units) Settled(ctx context.Context, key string, want fsm.Value) (bool, e
 }
 
 // reach is the way to a state from any other: down if the environment differs,
-// the environment, then up or down. What it started is
-// to be watched.
-func (u units) reach(ctx context.Context, key string, goal unitSnapshot) (begun watched, err error) {
+// the environment, then up or down.
+func (u units) reach(ctx context.Context, key string, goal unitSnapshot) error {
 	env, err := u.env(key)
 	if err != nil {
-		return begun, err
+		return err
 	}
 	if same := sameText(env, goal.Env); !same || !goal.Active {
 		if err := u.jobs.stop(ctx, key, goal.StopTimeout.or(u.Timing.UnitStop)); err != nil {
-			return begun, err
+			return err
 		}
 		if err := u.setEnv(key, same, goal.Env); err != nil {
-			return begun, err
+			return err
 		}
 	}
 	if !goal.Active {
-		return begun, nil
+		return nil
 	}
-	return u.jobs.begin(ctx, key, goal.StartTimeout.or(u.Timing.UnitStart))
+	return u.jobs.start(ctx, key, goal.StartTimeout.or(u.Timing.UnitStart))
 }
 
 // awaitReady asks until the service is ready. It gives up early when the unit
@@ -241,9 +225,9 @@ func (u units) awaitReady(ctx context.Context, key string, v unitValue) error {
 			return true, nil
 		}
 		fsm.Report(ctx, fmt.Sprintf("waiting for %s to be ready: %v", key, last))
-		s, err := u.jobs.glance(ctx, key)
+		s, err := u.jobs.state(ctx, key)
 		if err == nil && !s.wanted() {
-			err = fmt.Errorf("it is %s", u.jobs.account(ctx, key, s))
+			err = fmt.Errorf("it is %s", s.describe())
 		}
 		return false, err
 	})

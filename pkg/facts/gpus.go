@@ -41,6 +41,34 @@ type GPU struct {
 	// Instances are the parts of a device in MIG mode.
 	Instances []Instance `json:"instances,omitempty"`
 	Holders   []Holder   `json:"holders,omitempty"`
+	// Settings are what its driver was set to when it was last asked, for a mode
+	// that states some of them; nil when nobody has asked.
+	Settings *GPUSettings `json:"settings,omitempty"`
+}
+
+// GPUSettings are what the driver of a GPU is set to. What the device does not
+// have is empty.
+type GPUSettings struct {
+	// Part says when it was asked, or why nothing is known.
+	Part
+	// ComputeMode is default, exclusive-process or prohibited.
+	ComputeMode string `json:"compute-mode,omitempty"`
+	// PowerLimit is the limit in force, PowerDefault the driver's own, and the
+	// other two what a limit can be, in milliwatts.
+	PowerLimit   uint32 `json:"power-limit,omitempty"`
+	PowerDefault uint32 `json:"power-default,omitempty"`
+	PowerMin     uint32 `json:"power-min,omitempty"`
+	PowerMax     uint32 `json:"power-max,omitempty"`
+	Persistence  *bool  `json:"persistence,omitempty"`
+	// MIG is on or off, MIGPending what it will be after the next reset.
+	MIG        string `json:"mig,omitempty"`
+	MIGPending string `json:"mig-pending,omitempty"`
+	// Parts are the profiles of its MIG devices, "3g.20gb", in the driver's
+	// order; Profiles those that it can have.
+	Parts    []string `json:"parts,omitempty"`
+	Profiles []string `json:"profiles,omitempty"`
+	// Without says why there is no driver to ask, which no settings are.
+	Without string `json:"without,omitempty"`
 }
 
 // Instance is a MIG device: a part of a GPU with memory of its own.

@@ -53,21 +53,6 @@ type Preflighter interface {
 	Preflight(ctx context.Context, key string, want Value) error
 }
 
-// Adviser is an Action that can tell what an admin should mend although a step
-// will work.
-type Adviser interface {
-	// Advise reads only. What it cannot find out, it keeps to itself.
-	Advise(ctx context.Context, key string, want Value) []Advice
-}
-
-// Advice becomes a warning of the plan.
-type Advice struct {
-	// Code is stable; Summary is one sentence, Remedy what to do.
-	Code    string
-	Summary string
-	Remedy  string
-}
-
 // Describer is an Action that can say what a step will do.
 type Describer interface {
 	// Describe returns a summary in the imperative ("stop ai.service") and
@@ -97,4 +82,20 @@ func Report(ctx context.Context, text string) {
 	if f, ok := ctx.Value(progressKey{}).(func(string)); ok {
 		f(text)
 	}
+}
+
+// ownedKey is where WithOwned keeps the units of a plan.
+type ownedKey struct{}
+
+// WithOwned returns a context that knows which units the open plan moves.
+// The engine gives such a context to Do and Undo.
+func WithOwned(ctx context.Context, units []string) context.Context {
+	return context.WithValue(ctx, ownedKey{}, units)
+}
+
+// Owned names the units that the open plan moves, where that is known: a
+// process of theirs in the way is the plan's own, and not somebody's.
+func Owned(ctx context.Context) []string {
+	units, _ := ctx.Value(ownedKey{}).([]string)
+	return units
 }

@@ -90,11 +90,27 @@ func (e *Engine) call(ctx context.Context, st *Step, f func(context.Context, Act
 	if !ok {
 		return fmt.Errorf("cannot move %s: this version of moded has no such kind", st.Name())
 	}
-	ctx = WithProgress(ctx, func(text string) { e.note(st.Index, text) })
+	ctx = WithProgress(WithOwned(ctx, e.planned()), func(text string) { e.note(st.Index, text) })
 	_, err := bounded(ctx, boundOf(a, st.Key, st.Want), func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, f(ctx, a)
 	})
 	return err
+}
+
+// planned names the units that the open plan moves.
+func (e *Engine) planned() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.doc.Open == nil {
+		return nil
+	}
+	var units []string
+	for _, st := range e.doc.Open.Transition.Steps {
+		if a, ok := e.cfg.Actions[st.Kind].(Manager); ok {
+			units = append(units, a.Units(st.Key, st.Want)...)
+		}
+	}
+	return units
 }
 
 func (e *Engine) capture(ctx context.Context, st *Step) error {

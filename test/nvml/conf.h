@@ -21,6 +21,8 @@ struct nvmlDevice_st {
 	int busy, temperature, lost;
 	struct nvmlDevice_st *parent;
 	unsigned gi, ci;
+	int settable, migable, compute, persistence, mig, pending;
+	unsigned power, power_default, power_min, power_max;
 };
 
 struct process {
@@ -49,6 +51,7 @@ static const struct { const char *name; nvmlReturn_t ret; } codes[] = {
 	{"NO_PERMISSION", NVML_ERROR_NO_PERMISSION}, {"NOT_FOUND", NVML_ERROR_NOT_FOUND},
 	{"INSUFFICIENT_SIZE", NVML_ERROR_INSUFFICIENT_SIZE}, {"DRIVER_NOT_LOADED", NVML_ERROR_DRIVER_NOT_LOADED},
 	{"GPU_IS_LOST", NVML_ERROR_GPU_IS_LOST}, {"RESET_REQUIRED", NVML_ERROR_RESET_REQUIRED},
+	{"IN_USE", NVML_ERROR_IN_USE}, {"INSUFFICIENT_RESOURCES", NVML_ERROR_INSUFFICIENT_RESOURCES},
 	{"FUNCTION_NOT_FOUND", NVML_ERROR_FUNCTION_NOT_FOUND}, {"TIMEOUT", NVML_ERROR_TIMEOUT},
 	{"LIB_RM_VERSION_MISMATCH", NVML_ERROR_LIB_RM_VERSION_MISMATCH}, {"UNKNOWN", NVML_ERROR_UNKNOWN},
 };
@@ -105,6 +108,11 @@ static int read_device(const char *line, const char *label, struct nvmlDevice_st
 	d->temperature = (int)number(line, "temperature", -1);
 	d->gi = (unsigned)number(line, "gi", NONE);
 	d->ci = (unsigned)number(line, "ci", NONE);
+	d->settable = (int)number(line, "settable", 0);
+	d->migable = (int)number(line, "migable", 0);
+	d->power = d->power_default = (unsigned)number(line, "power", 0);
+	d->power_min = (unsigned)number(line, "power-min", 0);
+	d->power_max = (unsigned)number(line, "power-max", 0);
 	return 1;
 }
 
@@ -149,6 +157,8 @@ static int read_rule(const char *word, const char *call, const char *device)
 	return 1;
 }
 
+#include "knobs.h"
+
 static int read_line(const char *line)
 {
 	char word[80] = "", one[80] = "", two[80] = "";
@@ -157,6 +167,8 @@ static int read_line(const char *line)
 		return 1;
 	if (strcmp(word, "driver") == 0)
 		return snprintf(driver, sizeof driver, "%s", one) > 0;
+	if (strcmp(word, "state") == 0)
+		return snprintf(state_path, sizeof state_path, "%s", one) > 0;
 	if (strcmp(word, "gpu") == 0)
 		return read_device(line, one, NULL);
 	if (strcmp(word, "init") == 0)
@@ -179,6 +191,7 @@ static nvmlReturn_t configure(void)
 		return NVML_ERROR_UNKNOWN;
 	*strrchr(directory, '/') = '\0';
 	snprintf(path, sizeof path, "%s/nvml.conf", directory);
+	snprintf(state_path, sizeof state_path, "%s/nvml.state", directory);
 	ndevices = nprocesses = nrules = 0;
 	FILE *f = fopen(path, "re");
 	if (!f)
@@ -192,5 +205,6 @@ static nvmlReturn_t configure(void)
 		}
 	}
 	fclose(f);
+	read_state();
 	return good ? NVML_SUCCESS : NVML_ERROR_INVALID_ARGUMENT;
 }

@@ -308,6 +308,11 @@ nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned int *current, un
 {
 	ENTER_DEVICE(device);
 	*current = *pending = nth(device, 0) ? NVML_DEVICE_MIG_ENABLE : NVML_DEVICE_MIG_DISABLE;
+	if (device->migable) {
+		*current = (unsigned)device->mig;
+		*pending = (unsigned)device->pending;
+		return NVML_SUCCESS;
+	}
 	return *current ? NVML_SUCCESS : NVML_ERROR_NOT_SUPPORTED;
 }
 
@@ -315,7 +320,7 @@ nvmlReturn_t nvmlDeviceGetMigMode(nvmlDevice_t device, unsigned int *current, un
 nvmlReturn_t nvmlDeviceGetMaxMigDeviceCount(nvmlDevice_t device, unsigned int *count)
 {
 	ENTER_DEVICE(device);
-	*count = nth(device, 0) ? 7 : 0;
+	*count = nth(device, 0) || device->migable ? 7 : 0;
 	return NVML_SUCCESS;
 }
 
@@ -339,3 +344,5 @@ nvmlReturn_t nvmlDeviceGetComputeInstanceId(nvmlDevice_t device, unsigned int *i
 	*id = device->ci;
 	return device->parent ? NVML_SUCCESS : NVML_ERROR_INVALID_ARGUMENT;
 }
+
+#include "set.h"

@@ -6,7 +6,8 @@
 // is one of these; values end at a blank, but a name, which comes last:
 //
 //	driver 580.95.05
-//	gpu gpu0 pci=00000000:01:00.0 uuid=GPU-… total=BYTES used=BYTES busy=PERCENT temperature=CELSIUS name=…
+//	gpu gpu0 pci=00000000:01:00.0 uuid=GPU-… total=BYTES used=BYTES busy=PERCENT temperature=CELSIUS \
+//	         settable=1 migable=1 power=MILLIWATTS power-min=… power-max=… name=…
 //	mig gpu0 gi=1 ci=0 uuid=MIG-… total=BYTES used=BYTES name=…
 //	process gpu0 pid=PID kind=compute|graphics|both|mps memory=BYTES sm=PERCENT gi=1 ci=0
 //	lost gpu1                                 every call on it gives GPU_IS_LOST
@@ -14,9 +15,13 @@
 //	NOT_SUPPORTED nvmlDeviceGetName [gpu0]    so does any other call, of any version
 //	hang nvmlDeviceGetPciInfo [gpu0]          it never comes back
 //	crash nvmlDeviceGetPciInfo [gpu0]         it aborts
+//	RESET_REQUIRED activation [gpu0]          MIG is not turned on or off at once, for that reason
+//	state PATH                                where what is set is kept, not in nvml.state beside the library
 //
 // A figure that is not given is not supported. Without the file the driver is
-// not loaded. Where a file nvml.log lies beside it, each call is written to it.
+// not loaded. A device that is settable has compute modes and persistence, one
+// with a power a limit, and one that is migable the profiles of an A100 with 40
+// GB; what was set is there for the next process. Where a file nvml.log lies beside it, each call is written to it.
 package nvml
 
 import (
@@ -34,6 +39,12 @@ var code []byte
 
 //go:embed conf.h
 var confH []byte
+
+//go:embed knobs.h
+var knobsH []byte
+
+//go:embed set.h
+var setH []byte
 
 // Name is what the library is called, and the loader looks for.
 const Name = "libnvidia-ml.so.1"
@@ -62,7 +73,7 @@ func Build(dir string, lacks ...string) error {
 	if err != nil {
 		return fmt.Errorf("cannot find go-nvml's header: %w", err)
 	}
-	for name, text := range map[string][]byte{"nvml.c": code, "conf.h": confH, "nvml.h": nvmlH, "exports": script(lacks)} {
+	for name, text := range map[string][]byte{"nvml.c": code, "conf.h": confH, "knobs.h": knobsH, "set.h": setH, "nvml.h": nvmlH, "exports": script(lacks)} {
 		if err := os.WriteFile(filepath.Join(work, name), text, 0o644); err != nil {
 			return err
 		}
@@ -79,8 +90,8 @@ func Build(dir string, lacks ...string) error {
 	return nil
 }
 
-// header is go-nvml's nvml.h, with the handle that the driver's own has: a
-// pointer. go-nvml wraps it, which changes nothing between caller and callee.
+// header is go-nvml's nvml.h, with the handles that the driver's own has:
+// pointers. go-nvml wraps it, which changes nothing between caller and callee.
 func header() ([]byte, error) {
 	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/NVIDIA/go-nvml").Output()
 	if err != nil {
@@ -90,8 +101,8 @@ func header() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	wrapped := regexp.MustCompile(`typedef struct\s*\{\s*struct nvmlDevice_st\s*\*\s*handle;\s*\}\s*nvmlDevice_t;`)
-	return wrapped.ReplaceAll(text, []byte("typedef struct nvmlDevice_st *nvmlDevice_t;")), nil
+	wrapped := regexp.MustCompile(`typedef struct\s*\{\s*struct (nvmlDevice|nvmlGpuInstance|nvmlComputeInstance)_st\s*\*\s*handle;\s*\}\s*nvml\w+_t;`)
+	return wrapped.ReplaceAll(text, []byte("typedef struct ${1}_st *${1}_t;")), nil
 }
 
 // script is a version script: an exact name goes before the pattern.

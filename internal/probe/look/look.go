@@ -59,6 +59,8 @@ type Machine struct {
 	// NVML asks NVIDIA's library of these devices, or of all when there are
 	// none, over the last window. Nil when there is no way to ask.
 	NVML func(ctx context.Context, window time.Duration, pci []string) (Report, error)
+	// Settings asks it what these devices are set to.
+	Settings func(ctx context.Context, pci []string) (Report, error)
 }
 
 // New returns the machine that this process runs on.
@@ -97,6 +99,9 @@ func (m *Machine) Look(ctx context.Context, q probe.Question) probe.Answer {
 			}
 			a.Power = &p
 		})
+	}
+	if len(q.Settings) > 0 {
+		wg.Go(func() { a.Settings = m.settings(ctx, q.Settings) })
 	}
 	if q.Audio || q.Sound || len(q.Processes) > 0 || q.GPUs || q.Jobs {
 		wg.Go(func() { m.table(ctx, budget, q, &a) })

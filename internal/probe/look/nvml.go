@@ -43,6 +43,8 @@ type ReportDevice struct {
 	// the library could say of it, its processes above all.
 	Problem string `json:"problem,omitempty"`
 	Lost    string `json:"lost,omitempty"`
+	// Settings are what it is set to, when that was asked.
+	Settings *facts.GPUSettings `json:"settings,omitempty"`
 }
 
 // ReportProcess is a process on a device; Instance is the UUID of its MIG device.

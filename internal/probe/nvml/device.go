@@ -86,10 +86,13 @@ func (r reader) temperature(d nvml.Device, out *look.ReportDevice) int {
 	return 0
 }
 
-// busID reads the address, which ends at its first zero byte.
-func busID(pci nvml.PciInfo) string {
+// busID reads the address.
+func busID(pci nvml.PciInfo) string { return cString(pci.BusId[:]) }
+
+// cString ends at its first zero byte.
+func cString(chars []int8) string {
 	var b strings.Builder
-	for _, c := range pci.BusId {
+	for _, c := range chars {
 		if c == 0 {
 			break
 		}

@@ -73,19 +73,30 @@ var needed = []string{
 // report says what is missing. The process should end after it, which is the one
 // way to shut the library down that cannot hang.
 func Read(lib Library, window time.Duration, pci []string) look.Report {
-	if ret := lib.Init(); ret != nvml.SUCCESS {
-		return initProblem(lib, ret)
+	r, problem := open(lib)
+	if problem != nil {
+		return *problem
 	}
-	r := reader{lib: lib, since: uint64(time.Now().Add(-window).UnixMicro())}
-	for _, symbol := range needed {
-		if !r.has(symbol) {
-			return look.Report{Problem: "the library is too old: it has no " + symbol}
-		}
-	}
+	r.since = uint64(time.Now().Add(-window).UnixMicro())
 	if len(pci) == 0 {
 		return r.all()
 	}
 	return r.named(pci)
+}
+
+// open begins with the library, or says why that cannot be.
+func open(lib Library) (reader, *look.Report) {
+	if ret := lib.Init(); ret != nvml.SUCCESS {
+		report := initProblem(lib, ret)
+		return reader{}, &report
+	}
+	r := reader{lib: lib}
+	for _, symbol := range needed {
+		if !r.has(symbol) {
+			return r, &look.Report{Problem: "the library is too old: it has no " + symbol}
+		}
+	}
+	return r, nil
 }
 
 // initProblem names a failed Init.
@@ -117,6 +128,9 @@ var texts = map[nvml.Return]string{
 	nvml.ERROR_GPU_IS_LOST:             "the GPU has fallen off the bus",
 	nvml.ERROR_RESET_REQUIRED:          "the GPU must be reset",
 	nvml.ERROR_IRQ_ISSUE:               "the GPU's interrupts do not arrive",
+	nvml.ERROR_IN_USE:                  "the GPU is in use",
+	nvml.ERROR_INSUFFICIENT_RESOURCES:  "the GPU has no room for it",
+	nvml.ERROR_INVALID_ARGUMENT:        "the driver does not take that value",
 	nvml.ERROR_INSUFFICIENT_POWER:      "the GPU's power cables are not plugged in",
 	nvml.ERROR_OPERATING_SYSTEM:        "the GPU's device files may not be opened",
 }

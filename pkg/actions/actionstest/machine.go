@@ -37,6 +37,10 @@ type Machine struct {
 	Env      map[string]string
 	Denied   map[string]bool
 	GPUs     []actions.Device
+	// Cards are what the drivers of GPUs are set to, by address; a Blind one
+	// does not answer.
+	Cards map[string]*Card
+	Blind map[string]bool
 	// Audio is what each agent's user has; Deaf agents follow no order, and
 	// Silent users have no PipeWire.
 	Audio  map[uint32]fsm.Value
@@ -45,9 +49,6 @@ type Machine struct {
 	// Desktop is graphical-session.target of each user with an agent.
 	Desktop map[uint32]bool
 	Orders  map[string]fsm.Value
-	// Slices are limits of slices in the managers of users with an agent; who
-	// is not there has the kernel's defaults.
-	Slices map[uint32]map[string]fsm.Value
 	// Stray are uids with an audio server and no agent.
 	Stray []uint32
 	// NotReady are URLs that do not answer, each with when it will.
@@ -58,6 +59,8 @@ type Machine struct {
 	fuse    int
 	after   bool
 	starts  int
+	order   actions.GPUOrder
+	report  actions.GPUReport
 }
 
 // Unit is a unit of the machine.
@@ -65,19 +68,19 @@ type Unit struct {
 	actions.UnitState
 	// Members are what a target pulls in and takes along.
 	Members []string
-	// Hangs are its other dependencies; the members need not be in them.
-	Hangs actions.Links
 	// Gated units have moded's drop-in.
 	Gated bool
 	// Fails makes every start fail; Dies ends a service after that time.
 	Fails bool
 	Dies  time.Duration
+	// Burst is how often it may be started before it is refused; 0 is no limit.
+	Burst int
 	// Opens is a session that is there while the unit is active, Holds a GPU.
 	Opens *fsm.Session
-	// Server makes it an inference server; see Serve.
-	Server *Server
 	// Read is the text of the environment file that the unit started with.
 	Read string
+
+	started int
 }
 
 // New returns an empty machine.
@@ -86,7 +89,7 @@ func New() *Machine {
 		Units: map[string]*Unit{}, Aliases: map[string]string{}, Limits: map[string]actions.Limits{},
 		Stubborn: map[string]bool{}, Leaders: map[string]uint32{}, Env: map[string]string{}, Denied: map[string]bool{},
 		Audio: map[uint32]fsm.Value{}, Deaf: map[uint32]bool{}, Silent: map[uint32]bool{}, Desktop: map[uint32]bool{},
-		Orders: map[string]fsm.Value{}, Slices: map[uint32]map[string]fsm.Value{}, NotReady: map[string]time.Time{},
+		Cards: map[string]*Card{}, Blind: map[string]bool{}, Orders: map[string]fsm.Value{}, NotReady: map[string]time.Time{},
 	}
 }
 
@@ -101,8 +104,7 @@ func (m *Machine) Add(name, kind, active string) *Unit {
 // Hands are the machine's.
 func (m *Machine) Hands() actions.Hands {
 	return actions.Hands{Units: m.units(), Slices: sliceHands{m}, Logind: logindHands{m}, Agents: agentHands{m},
-		Devices: deviceHands{m}, Files: fileHands{m}, Prober: proberHands{m}, EnvDir: EnvDir,
-		Services: serviceHands{m}, Servers: serverHands{m}}
+		Devices: deviceHands{m}, Cards: cardHands{m}, Orders: cardHands{m}, Files: fileHands{m}, Prober: proberHands{m}, EnvDir: EnvDir}
 }
 
 // Effects counts what was done to the machine.
@@ -156,9 +158,6 @@ func (m *Machine) String() string {
 		u := m.Units[name]
 		up := u.Active != "inactive" && u.Active != "failed"
 		fmt.Fprintf(&b, "%s up=%v read=%q\n", name, up, u.Read)
-		if u.Server != nil {
-			fmt.Fprintf(&b, "  paused=%v holds=%q\n", u.Server.Paused, m.holds(u))
-		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Env)) {
 		fmt.Fprintf(&b, "env %s=%q\n", name, m.Env[name])
@@ -172,21 +171,7 @@ func (m *Machine) String() string {
 	for _, uid := range slices.Sorted(maps.Keys(m.Audio)) {
 		fmt.Fprintf(&b, "audio %d %s\n", uid, m.Audio[uid])
 	}
-	for _, uid := range slices.Sorted(maps.Keys(m.Slices)) {
-		if len(m.Slices[uid]) > 0 {
-			fmt.Fprintf(&b, "slices %d %v\n", uid, m.Slices[uid])
-		}
-	}
+	b.WriteString(m.cards())
 	fmt.Fprintf(&b, "orders %v\n", m.Orders)
 	return b.String()
-}
-
-// holds lists the GPUs that the unit holds.
-func (m *Machine) holds(u *Unit) (pci []string) {
-	for _, d := range m.GPUs {
-		if slices.ContainsFunc(d.Holders, func(h actions.DeviceHolder) bool { return h.Unit == u.ID }) {
-			pci = append(pci, d.PCI)
-		}
-	}
-	return pci
 }
