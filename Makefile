@@ -18,9 +18,13 @@ export CGO_CFLAGS := -O2 -g -Wno-deprecated-declarations
 # not even start on a machine without the driver.
 PROBE_LDFLAGS := $(LDFLAGS) -extldflags=-Wl,-z,lazy
 GOLANGCI   := v2.15.0
+# What a mode may want down, by the names that distributions give it; systemd
+# takes no notice of drop-ins for units that are not there (examples/gate.conf).
+GATED      := display-manager gdm gdm3 sddm lightdm lxdm xdm wdm slim nodm greetd ly ly@ lemurs emptty entrance \
+              cosmic-greeter plasmalogin vllm vllm@ k3s k3s-agent
 LINTER     := $(shell $(GO) env GOPATH)/bin/golangci-lint
 
-.PHONY: help deps build run demo test unit lint generate bench vm-test vm-test-long fuzz install clean
+.PHONY: help deps build man run demo test unit lint generate bench vm-test vm-test-long fuzz install clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -28,11 +32,21 @@ help: ## this list
 deps: ## install what is missing (through apt when root, else prints the line to run)
 	@test/deps.sh test $(GOLANGCI)
 
-build: ## all binaries into build/bin
+build: man ## all binaries into build/bin, man pages and completions beside it
 	@test/deps.sh build $(GOLANGCI)
 	export CGO_ENABLED=0
 	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/ ./cmd/moded ./cmd/modectl ./cmd/moded-agent ./cmd/moded-workload ./cmd/moded-tune
 	CGO_ENABLED=1 $(GO) build -trimpath -ldflags "$(PROBE_LDFLAGS)" -o $(BIN)/ ./cmd/moded-probe
+	mkdir -p build/completion
+	$(BIN)/modectl completion bash > build/completion/modectl
+	$(BIN)/modectl completion zsh > build/completion/_modectl
+	$(BIN)/modectl completion fish > build/completion/modectl.fish
+
+man: ## man pages into build/man
+	@test/deps.sh build $(GOLANGCI)
+	export SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)}"
+	rm -rf build/man
+	$(GO) run ./internal/reference/manpages -out build/man -version "$(VERSION)"
 
 run: build ## a private bus with moded on a simulated machine; prints the address and stays
 	@$(GO) build -o build/test/run ./test/e2e/run
@@ -92,10 +106,18 @@ install: ## into DESTDIR, under PREFIX
 	  sed 's|@libexecdir@|$(LIBEXECDIR)|' systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit
 	  chmod 644 $(DESTDIR)$(UNITDIR)/$$unit
 	done
-	install -m644 -t $(DESTDIR)$(UNITDIR) systemd/*.socket systemd/*.target
+	sed 's|@bindir@|$(PREFIX)/bin|' systemd/moded-metrics.service > $(DESTDIR)$(UNITDIR)/moded-metrics.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/moded-metrics.service
+	install -m644 -t $(DESTDIR)$(UNITDIR) systemd/*.socket systemd/*.target systemd/*.timer
 	sed 's|@libexecdir@|$(LIBEXECDIR)|' systemd/moded-agent.service > $(DESTDIR)$(USERUNITDIR)/moded-agent.service
 	chmod 644 $(DESTDIR)$(USERUNITDIR)/moded-agent.service
 	ln -sf ../moded-agent.service $(DESTDIR)$(USERUNITDIR)/default.target.wants/moded-agent.service
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man1 build/man/*.1
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man5 build/man/*.5
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man8 build/man/*.8
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions build/completion/modectl
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions build/completion/_modectl
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d build/completion/modectl.fish
 	install -Dm644 systemd/moded.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/moded.conf
 	install -Dm644 systemd/moded.catalog $(DESTDIR)/usr/lib/systemd/catalog/moded.catalog
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/system.d dbus/org.modectl.Manager1.conf
@@ -104,6 +126,7 @@ install: ## into DESTDIR, under PREFIX
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded README.md CHANGELOG.md
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/reference docs/reference/*.md
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples examples/*.toml examples/gate.conf
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/grafana examples/grafana/moded.json
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/kubernetes examples/kubernetes/moded-rbac.yaml
 
 clean: ## what was built

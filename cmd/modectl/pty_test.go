@@ -274,3 +274,63 @@ func TestATableHigherThanItsTerminalIsCut(t *testing.T) {
 		t.Errorf("the screen shows\n%s", strings.Join(lines, "\n"))
 	}
 }
+
+func TestTheBoardIsDrawnInPlaceOverAWholeTransition(t *testing.T) {
+	t.Parallel()
+	address := manager1test.Bus(t)
+	d := workstation()
+	d.Resources = manager1.Resources{CPUs: 32, Load1: 1.5, GPUs: []manager1.GPU{{GPU: "gpu0", Driver: "nvidia", Temperature: 47}},
+		VLLM: []manager1.VLLM{{VLLM: "main", ActiveState: "active", Running: 3}}}
+	d.Serve(t, address)
+	term := start(t, address, 100, 40, "watch", "--interval", "1h")
+	lines := term.await("the machine", has("GPU         gpu0"))
+	if !has("vLLM        main")(lines) || !has("Mode        desktop")(lines) {
+		t.Errorf("the screen shows\n%s", strings.Join(lines, "\n"))
+	}
+	d.Change(func(p *manager1.Properties) {
+		p.Mode, p.Target = "transitioning", "compute"
+		p.Transition = manager1.Progress{ID: 7, From: "desktop", To: "compute", Phase: "running", Step: "gui release", Index: 2, Of: 8, Message: "waiting for dev"}
+	})
+	for i, step := range []string{"vllm/main release", "gui release", "vllm/main release"} {
+		d.Emit(manager1.SignalStepChanged, uint32(7), uint32(i%2), uint32(8), step, []string{"doing", "doing", "done"}[i])
+	}
+	lines = term.await("the transition", func(lines []string) bool { return has("2 of 8")(lines) && has("done     vllm/main release")(lines) })
+	if n := strings.Count(strings.Join(lines, "\n"), "vllm/main release"); n != 1 || !has("doing    gui release")(lines) || !has("waiting for dev")(lines) {
+		t.Errorf("the step is shown %d times:\n%s", n, strings.Join(lines, "\n"))
+	}
+	if err := pty.Setsize(term.pty, &pty.Winsize{Cols: 46, Rows: 12}); err != nil {
+		t.Fatal(err)
+	}
+	lines = term.await("a small terminal", has("more lines"))
+	for _, line := range lines[max(0, len(lines)-11):] { // what was above has scrolled away
+		if len([]rune(line)) > 46 {
+			t.Errorf("%q is too wide", line)
+		}
+	}
+	d.Stop()
+	term.await("the daemon is gone", has("moded is not on the bus since"))
+	if _, err := term.pty.Write([]byte{3}); err != nil { // Ctrl-C
+		t.Fatal(err)
+	}
+	if err := term.cmd.Wait(); err != nil {
+		t.Errorf("modectl ended with %v", err)
+	}
+	<-term.closed
+	if term.screen.column != 0 || !term.screen.wraps {
+		t.Errorf("left in column %d, wrapping %v", term.screen.column, term.screen.wraps)
+	}
+}
+
+func TestLinesAreForWhomAsks(t *testing.T) {
+	t.Parallel()
+	address := manager1test.Bus(t)
+	d := workstation()
+	d.Serve(t, address)
+	term := start(t, address, 80, 24, "watch", "--lines")
+	term.await("the mode", has("mode desktop"))
+	d.Change(func(p *manager1.Properties) { p.Mode = "compute" })
+	term.await("another mode", has("mode compute"))
+	if strings.Contains(term.raw.String(), "\x1b[") {
+		t.Errorf("it drew: %q", term.raw.String())
+	}
+}

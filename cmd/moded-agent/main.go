@@ -21,16 +21,22 @@ import (
 	"github.com/modectl/moded/internal/agent/audio"
 	"github.com/modectl/moded/internal/agent/notify"
 	"github.com/modectl/moded/internal/agent/pipewire"
+	"github.com/modectl/moded/internal/agent/userslices"
 	"github.com/modectl/moded/internal/agent/userunits"
 	"github.com/modectl/moded/internal/version"
 )
+
+// cgroups is where systemd mounts the hierarchy of control groups.
+const cgroups = "/sys/fs/cgroup"
 
 // options are the flags.
 type options struct {
 	bus   string
 	tools pipewire.Tools
 	state string
-	print bool
+	// slices remembers how slices were limited.
+	slices string
+	print  bool
 }
 
 func main() {
@@ -57,6 +63,7 @@ func flags() options {
 	flag.StringVar(&o.tools.Dump, "pw-dump", "pw-dump", "`program` that shows PipeWire's graph")
 	flag.StringVar(&o.tools.Metadata, "pw-metadata", "pw-metadata", "`program` that changes PipeWire's settings")
 	flag.StringVar(&o.state, "state", filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "moded-agent.json"), "`file` that remembers how audio was")
+	flag.StringVar(&o.slices, "slices", filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "moded-agent-slices.json"), "`file` that remembers how slices were limited")
 	flag.BoolVar(&o.print, "version", false, "print the version and exit")
 	flag.Parse()
 	return o
@@ -94,6 +101,7 @@ func run(ctx context.Context, o options, log *zap.Logger) error {
 	keeper := audio.New(units, o.tools, audio.File(o.state), calm(a.Report))
 	teller := notify.New(desktop(ctx, units, note), manager1.New(conn), notify.Terminals{}.Write, note)
 	a.Audio, a.Notify = keeper, teller
+	a.Slices = userslices.New(units, o.slices, cgroups)
 	return together(ctx, stop,
 		func() error { return a.Run(ctx) },
 		func() error { return keeper.Run(ctx) },

@@ -59,7 +59,7 @@ func run(socket string, idle time.Duration, kubeconfig string) error {
 		return err
 	}
 	s := serve.New(version.Version, idle, serve.Sources{
-		Ready: serve.Ready, VLLM: serve.VLLM, Web: serve.Web,
+		Ready: serve.Ready, VLLM: serve.VLLM, Web: serve.Web, Serving: serve.Serving, Pause: serve.Pause,
 		Pods: cluster.Nodes{Kubeconfig: kubeconfig}.Pods,
 	})
 	s.Problem = func(err error) { fmt.Fprintln(os.Stderr, "moded-workload:", err) }

@@ -205,6 +205,11 @@ func (d *daemon) stop() error {
 	if err != nil {
 		d.log.Warn("left for the next start", zap.Error(err))
 	}
+	if d.machine.retire != nil {
+		if err := d.machine.retire(); err != nil {
+			d.log.Warn("gates stay shut", zap.Error(err))
+		}
+	}
 	if f, ferr := os.OpenFile(filepath.Join(d.o.stateDir, cleanFile), os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW, 0o600); ferr == nil {
 		ferr = f.Close()
 		if ferr != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,6 +48,10 @@ func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 	if err != nil {
 		return machine{}, err
 	}
+	life := strconv.FormatUint(userspace, 10)
+	if err := files.Resume(life); err != nil {
+		return machine{}, err
+	}
 	logind, agents := host.NewLogind(conn), d.server.Agents()
 	services := workload.NewClient(workloadSocket, version.Version)
 	look := eyes.New(eyes.Sources{Probe: probe.NewClient(probeSocket, version.Version), Audio: agents,
@@ -54,7 +59,7 @@ func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 		Workload: services, Workloads: d.workloads, GPUName: d.gpuName})
 	return machine{
 		hands: actions.Hands{Units: manager, Slices: manager, Logind: logind, Agents: agents, Devices: look, Cards: look, Orders: files, Files: files,
-			Prober: services, EnvDir: files.EnvDir()},
+			Prober: services, Services: manager, Servers: services, EnvDir: files.EnvDir()},
 		eyes: look, sessions: logind, host: host.Machine{Manager: manager, Logind: logind},
 		stamps:   ledger.Stamps{BootID: boot, Userspace: userspace},
 		notifier: agents,
@@ -64,6 +69,7 @@ func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 			return people(logind.Facts(ctx))
 		},
 		audioServers: look.AudioServers,
+		retire:       func() error { return files.Retire(life) },
 	}, nil
 }
 

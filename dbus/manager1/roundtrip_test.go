@@ -16,7 +16,7 @@ var (
 	holder   = manager1.Holder{Culprit: culprit, Memory: 1 << 33, BusyPercent: 41, Compute: true, Graphics: true, Pod: "ml/train-0", Instance: "MIG-1"}
 	instance = manager1.Instance{UUID: "MIG-1", Model: "m", MemoryTotal: 2, MemoryUsed: 1}
 	verdict  = manager1.Verdict{Guard: "audio-idle", Kind: "audio", Outcome: "deny", Code: "running-node", Summary: "REAPER is recording", Measured: "1 running node", Limit: "0", Culprits: []manager1.Culprit{culprit, {Kind: "gpu", Client: "gpu0"}}, Remedy: "stop it", Overridable: true}
-	step     = manager1.Step{Index: 3, Name: "gui release", Kind: "gui", Key: "k", Phase: "release", Stage: "end-gui", Summary: "end the session", Details: []string{"a", "b"}, Essential: true, Irreversible: true, Background: true, Ends: []string{"session 3"}, Sessions: []manager1.Session{session}, Status: "pending", DurationMS: 12, DeadlineS: 90, Error: "none"}
+	step     = manager1.Step{Index: 3, Name: "gui release", Kind: "gui", Key: "k", Phase: "release", Stage: "end-gui", Summary: "end the session", Details: []string{"a", "b"}, Essential: true, Irreversible: true, Background: true, Ends: []string{"session 3"}, Sessions: []manager1.Session{session}, Status: "pending", Began: noon, DurationMS: 12, UndoBegan: noon.Add(time.Minute), UndoMS: 7, DeadlineS: 90, Error: "none"}
 	record   = manager1.Record{ID: 9, From: "desktop", To: "compute", Event: "to_compute", Trigger: "manual", Reason: "night", RequesterUID: 1000, Outcome: "rolled-back", Mode: "desktop", Message: "no", Lost: []string{"programs of dev (session 3)"}, Started: noon, Finished: noon.Add(time.Second), DurationMS: 1000, Override: true, Verdicts: []manager1.Verdict{verdict}, Steps: []manager1.Step{step}, Facts: `{"a":"\u202e"}`}
 )
 
@@ -77,6 +77,7 @@ func TestEachDictionarySurvivesTheBus(t *testing.T) {
 	roundTrip(t, manager1.AudioNode{ID: 1, Kind: "jack", State: "running", Client: "c", Comm: "m", PID: 2, Recording: true, Class: "recording"})
 	roundTrip(t, manager1.AudioOrder{State: "realtime", Quantum: 64, Rate: 48000})
 	roundTrip(t, manager1.AudioState{State: "on", Quantum: 1, Rate: 2, PipeWire: "active", Units: []string{"pipewire.service"}})
+	roundTrip(t, manager1.SliceLimits{Slice: "app.slice", CPUWeight: 1, IOWeight: 2, MemoryHigh: manager1.NoLimit})
 	roundTrip(t, manager1.Notification{ID: 1, Kind: "grace", Summary: "s", Body: "b", Urgency: "low", Deadline: noon, From: "a", To: "b", Ends: []string{"x"}})
 	roundTrip(t, manager1.Properties{Mode: "m", Target: "t", Transition: manager1.Progress{ID: 1, Ends: []string{}}, LastTransition: manager1.Record{ID: 2, Lost: []string{}, Verdicts: []manager1.Verdict{}, Steps: []manager1.Step{}}, LastVerdicts: []manager1.Verdict{verdict}, Degraded: []string{"d"}, Holds: 1, Modes: []string{"m"}, Version: "v"})
 }

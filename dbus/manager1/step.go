@@ -1,5 +1,7 @@
 package manager1
 
+import "time"
+
 // Step is one setting's release or acquire, or a hook: the dictionary Step.
 type Step struct {
 	Index        uint32    `json:"index"`
@@ -16,7 +18,10 @@ type Step struct {
 	Ends         []string  `json:"ends"`
 	Sessions     []Session `json:"sessions"`
 	Status       string    `json:"status"`
+	Began        time.Time `json:"began,omitzero"`
 	DurationMS   uint32    `json:"duration-ms"`
+	UndoBegan    time.Time `json:"undo-began,omitzero"`
+	UndoMS       uint32    `json:"undo-ms,omitempty"`
 	DeadlineS    uint32    `json:"deadline-s"`
 	Error        string    `json:"error"`
 }
@@ -36,7 +41,10 @@ func (v *Step) fields(c *codec) {
 	c.strs("ends", &v.Ends)
 	dicts(c, "sessions", &v.Sessions)
 	c.str("status", &v.Status)
+	c.time("began", &v.Began)
 	c.uint("duration-ms", &v.DurationMS)
+	c.time("undo-began", &v.UndoBegan)
+	c.uint("undo-ms", &v.UndoMS)
 	c.uint("deadline-s", &v.DeadlineS)
 	c.str("error", &v.Error)
 }

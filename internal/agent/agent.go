@@ -30,6 +30,12 @@ type Units interface {
 	Stop(ctx context.Context, units ...string) error
 }
 
+// Slices limits slices of the user's manager.
+type Slices interface {
+	Apply(ctx context.Context, order manager1.SliceLimits) (settled bool, detail string)
+	Capture(ctx context.Context) ([]manager1.SliceLimits, error)
+}
+
 // Notifier tells the person. Notify returns at once.
 type Notifier interface {
 	Notify(n manager1.Notification)
@@ -42,6 +48,7 @@ type Agent struct {
 	Version string
 	Audio   Audio
 	Units   Units
+	Slices  Slices
 	Notify  Notifier
 	// Log, if set, is told what an admin would want to know tomorrow.
 	Log func(event string, err error)

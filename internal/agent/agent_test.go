@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -114,11 +115,22 @@ func (p *parts) Stop(context.Context, ...string) error {
 	return p.stopErr
 }
 
+// limits are slices that take any limit but one.
+type limits struct{}
+
+func (limits) Apply(_ context.Context, o manager1.SliceLimits) (settled bool, detail string) {
+	return o.CPUWeight != 7, fmt.Sprint(o)
+}
+
+func (limits) Capture(context.Context) ([]manager1.SliceLimits, error) {
+	return []manager1.SliceLimits{{Slice: "app.slice", CPUWeight: 100, MemoryHigh: manager1.NoLimit}}, nil
+}
+
 // run runs an agent on the bus until the test ends.
 func run(t *testing.T, bus *bustest.Bus) (*agent.Agent, *parts, <-chan error) {
 	t.Helper()
 	p := &parts{orders: make(chan manager1.AudioOrder, 8), notices: make(chan manager1.Notification, 8), session: "active"}
-	a := &agent.Agent{Conn: bus.Connect(t), Version: "1", Audio: p, Units: p, Notify: p}
+	a := &agent.Agent{Conn: bus.Connect(t), Version: "1", Audio: p, Units: p, Slices: limits{}, Notify: p}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
@@ -148,7 +160,7 @@ func TestTheAgentRegistersAndReports(t *testing.T) {
 	a, _, _ := run(t, bus)
 	a.Report(report("active", 2))
 	me := next(t, "registration", d.registered)
-	if me.Protocol != manager1.AgentProtocol || me.Version != "1" || strings.Join(me.Kinds, " ") != "audio session" || !me.Notifies {
+	if me.Protocol != manager1.AgentProtocol || me.Version != "1" || strings.Join(me.Kinds, " ") != "audio session slices" || !me.Notifies {
 		t.Errorf("registered as %+v", me)
 	}
 	if r := next(t, "report", d.reports); r.Summary.PipeWire != "active" || len(r.Nodes) != 2 {
@@ -287,6 +299,31 @@ func TestTheGraphicalSessionIsReadAndEnded(t *testing.T) {
 	}
 }
 
+func TestSlicesAreLimitedAndRead(t *testing.T) {
+	t.Parallel()
+	bus := bustest.Start(t)
+	d := serve(t, bus)
+	run(t, bus)
+	me := next(t, "registration", d.sender)
+	for weight, want := range map[uint32]bool{20: true, 7: false} {
+		order := manager1.SliceLimits{Slice: "background.slice", CPUWeight: weight, MemoryHigh: 1 << 40}
+		var settled bool
+		var detail string
+		err := call(t, d.conn, me, "Apply", "slices", order.ToMap()).Store(&settled, &detail)
+		if err != nil || settled != want || detail != fmt.Sprint(order) {
+			t.Errorf("%v, %q, %v", settled, detail, err)
+		}
+	}
+	var m manager1.Dict
+	if err := call(t, d.conn, me, "Capture", "slices").Store(&m); err != nil {
+		t.Fatal(err)
+	}
+	rows, _ := m["slices"].Value().([]manager1.Dict)
+	if got := manager1.DecodeList[manager1.SliceLimits](rows); len(got) != 1 || got[0].CPUWeight != 100 || got[0].MemoryHigh != manager1.NoLimit {
+		t.Errorf("captured %+v", got)
+	}
+}
+
 func TestWhatTheAgentDoesNotDo(t *testing.T) {
 	t.Parallel()
 	bus := bustest.Start(t)
@@ -313,6 +350,11 @@ func TestWhatTheAgentDoesNotDo(t *testing.T) {
 		"a quantum of a string": {"Apply", []any{"audio", v("state", "realtime", "quantum", "64")}, manager1.ErrInvalidArgument},
 		"a quantum too small":   {"Apply", []any{"audio", v("state", "realtime", "quantum", uint32(1))}, manager1.ErrInvalidArgument},
 		"a rate too high":       {"Apply", []any{"audio", v("state", "realtime", "rate", uint32(1<<30))}, manager1.ErrInvalidArgument},
+		"a slice that is none":  {"Apply", []any{"slices", v("slice", "../x.slice", "cpu-weight", uint32(20))}, manager1.ErrInvalidArgument},
+		"a slice of no name":    {"Apply", []any{"slices", v("cpu-weight", uint32(20))}, manager1.ErrInvalidArgument},
+		"a weight too great":    {"Apply", []any{"slices", v("slice", "a.slice", "cpu-weight", uint32(10_001))}, manager1.ErrInvalidArgument},
+		"a weight of a string":  {"Apply", []any{"slices", v("slice", "a.slice", "io-weight", "20")}, manager1.ErrInvalidArgument},
+		"a size below nothing":  {"Apply", []any{"slices", v("slice", "a.slice", "memory-high", int64(-2))}, manager1.ErrInvalidArgument},
 		"a session that begins": {"Apply", []any{"session", v("state", "on")}, manager1.ErrInvalidArgument},
 	} {
 		var remote dbus.Error

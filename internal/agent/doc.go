@@ -4,7 +4,8 @@
 //
 // This package is the skin. What it serves is done by its parts: package audio
 // keeps the user's audio, with pipewire as its eyes and userunits as its hand;
-// package notify tells the person.
+// package userslices limits slices of the user's manager; package notify tells
+// the person.
 //
 // The agent obeys the owner of org.modectl.Manager1 and root, nobody else, and
 // holds no state that the daemon needs: it registers with each new owner of

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -52,6 +51,13 @@ func (f *face) Apply(sender dbus.Sender, kind string, want manager1.Dict) (settl
 		}
 		settled, detail = f.agent.Audio.Apply(ctx, order)
 		return settled, detail, nil
+	case manager1.AgentSlices:
+		order, invalid := sliceOrder(want)
+		if invalid != nil {
+			return false, "", invalid.DBus()
+		}
+		settled, detail = f.agent.Slices.Apply(ctx, order)
+		return settled, detail, nil
 	case manager1.AgentSession:
 		if s, _ := want["state"].Value().(string); s != "off" {
 			return false, "", manager1.Errorf(manager1.ErrInvalidArgument, "state of a session can be off").DBus()
@@ -80,6 +86,12 @@ func (f *face) Capture(sender dbus.Sender, kind string) (have manager1.Dict, err
 			return nil, manager1.Errorf(manager1.ErrFailed, "%v", err).DBus()
 		}
 		return manager1.Dict{"graphical": dbus.MakeVariant(state)}, nil
+	case manager1.AgentSlices:
+		rows, err := f.agent.Slices.Capture(ctx)
+		if err != nil {
+			return nil, manager1.Errorf(manager1.ErrFailed, "%v", err).DBus()
+		}
+		return manager1.Dict{"slices": dbus.MakeVariant(manager1.EncodeList(rows))}, nil
 	default:
 		return nil, notSupported(kind)
 	}
@@ -101,38 +113,4 @@ func (f *face) Notify(sender dbus.Sender, notification manager1.Dict) (err *dbus
 
 func notSupported(kind string) *dbus.Error {
 	return manager1.Errorf(manager1.ErrNotSupported, "this agent knows no %s", manager1.Clean(kind, 32)).DBus()
-}
-
-// Limits of what may be forced: PipeWire does not check.
-const (
-	minQuantum, maxQuantum = 4, 8192
-	minRate, maxRate       = 8000, 768000
-)
-
-// audioOrder reads and checks an order. Keys that its state does not use are
-// dropped, so that equal orders are equal.
-func audioOrder(want manager1.Dict) (manager1.AudioOrder, *manager1.Error) {
-	for key, sig := range map[string]string{"state": "s", "quantum": "u", "rate": "u"} {
-		if v, ok := want[key]; ok && v.Signature().String() != sig {
-			return manager1.AudioOrder{}, manager1.Errorf(manager1.ErrInvalidArgument, "%s is no %s", key, sig)
-		}
-	}
-	var o manager1.AudioOrder
-	o.FromMap(want)
-	switch o.State {
-	case "on", "off":
-		return manager1.AudioOrder{State: o.State}, nil
-	case "realtime":
-		return o, inRange("quantum", o.Quantum, minQuantum, maxQuantum, inRange("rate", o.Rate, minRate, maxRate, nil))
-	default:
-		return o, manager1.Errorf(manager1.ErrInvalidArgument, "state of audio can be on, realtime or off")
-	}
-}
-
-// inRange is err, or why n is neither 0 nor in the range.
-func inRange(name string, n, low, high uint32, err *manager1.Error) *manager1.Error {
-	if err == nil && n != 0 && (n < low || n > high) {
-		return &manager1.Error{Name: manager1.ErrInvalidArgument, Message: fmt.Sprintf("%s can be %d to %d", name, low, high)}
-	}
-	return err
 }

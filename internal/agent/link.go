@@ -64,7 +64,7 @@ func (l *link) register(ctx context.Context, now time.Time) {
 	a := l.agent
 	me := manager1.Agent{
 		Version: a.Version, Protocol: manager1.AgentProtocol, Notifies: true,
-		Kinds: []string{manager1.AgentAudio, manager1.AgentSession},
+		Kinds: []string{manager1.AgentAudio, manager1.AgentSession, manager1.AgentSlices},
 	}
 	err := a.call(ctx, manager1.MethodRegisterAgent, me.ToMap())
 	switch {

@@ -64,5 +64,9 @@ func TestWatch(t *testing.T) {
 		{name: "watch", daemon: story, args: "watch", once: "mode desktop", after: ask, until: "not on the bus"},
 		{name: "watch as JSON", daemon: story, args: "watch --json", once: "appeared", after: ask, until: "vanished"},
 		{name: "watch nobody", args: "watch", until: "not on the bus"},
+		{name: "watch for Waybar", daemon: story, args: "watch --waybar", once: "desktop", after: ask, until: "absent"},
+		{name: "watch what is degraded for Waybar", daemon: degraded, args: "watch --waybar", until: "degraded"},
+		{name: "watch in two ways", daemon: story, args: "watch --waybar --json"},
+		{name: "watch too often", daemon: story, args: "watch --interval 10ms"},
 	})
 }

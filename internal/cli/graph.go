@@ -3,47 +3,74 @@ package cli
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/modectl/moded/dbus/manager1"
 	"github.com/modectl/moded/internal/config"
-	"github.com/modectl/moded/pkg/fsm"
+	"github.com/modectl/moded/internal/draw"
 )
 
+var pictures = map[string]func(draw.Diagram) string{
+	"mermaid": draw.Diagram.Mermaid, "dot": draw.Diagram.DOT, "svg": draw.Diagram.SVG,
+}
+
 func (a *app) graphCommand() *cobra.Command {
-	format := "mermaid"
+	format, quick := "mermaid", false
 	cmd := &cobra.Command{
 		Use: "graph [FILE...]", Short: "Draw the modes and the edges between them, the current mode lit",
 		Long: `Draws the configuration that the daemon reads, or the files that are given over
-the embedded default, for Mermaid or for Graphviz:
+the embedded default: for Mermaid, for Graphviz, or as a picture by itself. The
+current mode is lit, and edges that cannot be taken now name the guards that say so;
+--quick asks no guard.
 
-  modectl graph --format dot | dot -Tsvg > modes.svg`,
-		RunE: func(cmd *cobra.Command, files []string) error { return a.graph(cmd.Context(), format, files) },
+  modectl graph --format svg > modes.svg`,
+		RunE: func(cmd *cobra.Command, files []string) error { return a.graph(cmd.Context(), format, quick, files) },
 	}
-	cmd.Flags().StringVar(&format, "format", format, "`FORMAT`: mermaid or dot")
+	cmd.Flags().StringVar(&format, "format", format, "`FORMAT`: mermaid, dot or svg")
+	cmd.Flags().BoolVar(&quick, "quick", false, "do not ask the guards")
 	return cmd
 }
 
-func (a *app) graph(ctx context.Context, format string, files []string) error {
+func (a *app) graph(ctx context.Context, format string, quick bool, files []string) error {
 	c, err := config.Load(options(files))
 	if err != nil {
 		fmt.Fprintln(a.Stderr, manager1.CleanLines(err.Error()))
 		return silent(exitFailed)
 	}
-	var text string
-	switch current := a.currentMode(ctx); format {
-	case "mermaid":
-		text = mermaid(c.Catalog, current)
-	case "dot":
-		text = dot(c.Catalog, current)
-	default:
-		return exitf(exitUsage, "the format is mermaid or dot")
+	picture, ok := pictures[format]
+	if !ok {
+		return exitf(exitUsage, "the format is mermaid, dot or svg")
 	}
-	_, err = fmt.Fprint(a.Stdout, text)
+	d := draw.Diagram{Catalog: c.Catalog, Current: a.currentMode(ctx)}
+	if !quick {
+		d.Blocked = a.blocked(ctx, d)
+	}
+	_, err = fmt.Fprint(a.Stdout, picture(d))
 	return err
+}
+
+// blocked asks for each mode that is an edge away who says no. A daemon that
+// does not know the mode, or does not answer, says nothing.
+func (a *app) blocked(ctx context.Context, d draw.Diagram) map[string][]string {
+	found := map[string][]string{}
+	for _, e := range d.Catalog.Edges() {
+		if _, asked := found[e.To]; asked || e.From != d.Current {
+			continue
+		}
+		found[e.To] = nil
+		p, err := a.conn.Plan(ctx, e.To, 0)
+		if err != nil {
+			continue
+		}
+		for _, v := range p.Verdicts {
+			if v.Blocks(0) {
+				found[e.To] = append(found[e.To], v.Guard)
+			}
+		}
+	}
+	return found
 }
 
 // currentMode is empty when nobody tells: a drawing needs no daemon.
@@ -56,66 +83,4 @@ func (a *app) currentMode(ctx context.Context) string {
 	}
 	p, _ := c.Properties(ctx)
 	return p.Mode
-}
-
-// label is what an edge says: its event, and what begins it besides a person.
-func label(e fsm.Edge) string {
-	text := e.Event
-	for _, t := range e.Triggers {
-		if t != "manual" {
-			text += ", " + t
-		}
-	}
-	return text
-}
-
-func mermaid(c *fsm.Catalog, current string) string {
-	id := func(mode string) string { return strings.ReplaceAll(mode, "-", "_") }
-	var b strings.Builder
-	b.WriteString("stateDiagram-v2\n  [*] --> boot\n")
-	fmt.Fprintf(&b, "  boot --> %s : default\n", id(c.Default()))
-	for _, m := range c.Modes() {
-		fmt.Fprintf(&b, "  state \"%s\" as %s\n", m.Name, id(m.Name))
-	}
-	for _, e := range c.Edges() {
-		if !e.Through {
-			fmt.Fprintf(&b, "  %s --> %s : %s\n", id(e.From), id(e.To), label(e))
-			continue
-		}
-		between := id(e.From) + "__" + id(e.To)
-		fmt.Fprintf(&b, "  state \"transitioning\" as %s\n", between)
-		fmt.Fprintf(&b, "  %s --> %s : %s\n", id(e.From), between, label(e))
-		fmt.Fprintf(&b, "  %s --> %s : success\n", between, id(e.To))
-		fmt.Fprintf(&b, "  %s --> %s : abort\n", between, id(e.From))
-	}
-	if current != "" && current != manager1.ModeTransitioning {
-		fmt.Fprintf(&b, "  classDef current fill:#2a7,color:#fff\n  class %s current\n", id(current))
-	}
-	return b.String()
-}
-
-func dot(c *fsm.Catalog, current string) string {
-	var b strings.Builder
-	b.WriteString("digraph modes {\n  node [shape=box, style=rounded]\n")
-	for _, name := range append([]string{fsm.Boot}, c.Names()...) {
-		lit := ""
-		if name == current {
-			lit = " [style=\"rounded,filled\", fillcolor=\"#22aa77\", fontcolor=white]"
-		}
-		fmt.Fprintf(&b, "  %q%s\n", name, lit)
-	}
-	fmt.Fprintf(&b, "  %q -> %q [label=%q]\n", fsm.Boot, c.Default(), "default")
-	for _, e := range c.Edges() {
-		if !e.Through {
-			fmt.Fprintf(&b, "  %q -> %q [label=%q]\n", e.From, e.To, label(e))
-			continue
-		}
-		between := e.From + ">" + e.To
-		fmt.Fprintf(&b, "  %q [label=transitioning, style=\"rounded,dashed\"]\n", between)
-		fmt.Fprintf(&b, "  %q -> %q [label=%q]\n", e.From, between, label(e))
-		fmt.Fprintf(&b, "  %q -> %q [label=success]\n", between, e.To)
-		fmt.Fprintf(&b, "  %q -> %q [label=abort, style=dashed]\n", between, e.From)
-	}
-	b.WriteString("}\n")
-	return b.String()
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/modectl/moded/dbus/manager1"
+	"github.com/modectl/moded/internal/draw"
 )
 
 func (a *app) historyCommand() *cobra.Command {
@@ -23,16 +25,22 @@ func (a *app) historyCommand() *cobra.Command {
 }
 
 func (a *app) historyShowCommand() *cobra.Command {
+	picture := false
 	cmd := &cobra.Command{
 		Use: "show [N]", Short: "Show all about one: its steps, its verdicts and, with --json, the facts", Args: cobra.MaximumNArgs(1),
+		Long: `Shows one transition, the newest without a number. With --svg it is a picture of
+its steps over time, what was taken back included:
+
+  modectl history show 17 --svg > transition-17.svg`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := transitionID(args)
 			if err != nil {
 				return err
 			}
-			return a.show(cmd.Context(), id)
+			return a.show(cmd.Context(), id, picture)
 		},
 	}
+	cmd.Flags().BoolVar(&picture, "svg", false, "print a timeline as SVG")
 	return a.jsonFlag(cmd)
 }
 
@@ -97,7 +105,7 @@ func notes(r manager1.Record) []string {
 	return list
 }
 
-func (a *app) show(ctx context.Context, id uint32) error {
+func (a *app) show(ctx context.Context, id uint32, picture bool) error {
 	c, err := a.client()
 	if err != nil {
 		return err
@@ -106,8 +114,12 @@ func (a *app) show(ctx context.Context, id uint32) error {
 	if err != nil {
 		return err
 	}
-	if a.json {
+	switch {
+	case a.json:
 		return a.printJSON(fullRecord{r, factsJSON(r.Facts)})
+	case picture:
+		_, err := fmt.Fprint(a.Stdout, draw.Timeline(r))
+		return err
 	}
 	a.printRecord(r)
 	return nil

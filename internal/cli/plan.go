@@ -77,6 +77,37 @@ func (a *app) printPlan(mode string, p manager1.Plan, flags uint32) {
 	}
 	a.printVerdicts(p.Verdicts, flags)
 	a.printSteps(p.Steps)
+	a.printExpected(p.Steps)
+}
+
+// printExpected says how long it took last time: a stage is as long as its
+// slowest step. Steps that were never done on this edge are counted out loud.
+func (a *app) printExpected(steps []manager1.Step) {
+	slowest := map[string]uint32{}
+	known, unknown := 0, 0
+	for _, s := range steps {
+		switch {
+		case s.Background:
+		case s.DurationMS == 0:
+			unknown++
+		default:
+			known++
+			slowest[s.Stage] = max(slowest[s.Stage], s.DurationMS)
+		}
+	}
+	if known == 0 {
+		return
+	}
+	var total uint32
+	for _, ms := range slowest {
+		total += ms
+	}
+	line := "about " + took(total) + ", as last time"
+	if unknown > 0 {
+		line += fmt.Sprintf(", and what %s", plural(unknown, "step takes that was never done here", "steps take that were never done here"))
+	}
+	a.ui.printf("\nExpected")
+	a.ui.text("  ", plain, line)
 }
 
 // printVerdicts lists verdicts, a line each: outcome, guard, what was measured
@@ -160,6 +191,9 @@ func (a *app) printStep(s manager1.Step, width int) {
 		line += " [in the background, after the mode has settled]"
 	} else if !s.Essential {
 		line += " [not essential]"
+	}
+	if s.Status != manager1.Done && s.DurationMS > 0 {
+		line += " (" + took(s.DurationMS) + " last time)"
 	}
 	a.ui.text(fmt.Sprintf("  %2d  %s  ", s.Index+1, pad(s.Name, width)), plain, line)
 	indent := "      "

@@ -92,6 +92,13 @@ func TestReads(t *testing.T) {
 			{Kind: "gpus", Key: "gpu0", Want: "display", Error: "the probe does not answer"},
 		}
 	})
+	timed := with(func(d *manager1test.Daemon) {
+		p := toCompute()
+		for i := range p.Steps[1:] {
+			p.Steps[i].DurationMS, p.Steps[i].Stage = uint32(1500*(i+1)), p.Steps[i].Name
+		}
+		d.Plans["compute"] = p
+	})
 	held := with(func(d *manager1test.Daemon) {
 		d.Holds = []manager1.HoldInfo{{Scope: "automatic", Who: "borg", Why: "the backup runs", User: "root", Since: noon.Add(-time.Hour)}}
 	})
@@ -141,6 +148,10 @@ func TestReads(t *testing.T) {
 		{name: "verify as JSON", daemon: drift, args: "verify --json"},
 		{name: "holds", daemon: held, args: "holds"},
 		{name: "holds not supported", daemon: noHolds, args: "holds"},
+		{name: "metrics", daemon: withResources, args: "metrics"},
+		{name: "metrics on the way", daemon: open("running", nil), args: "metrics --resources=false"},
+		{name: "metrics without a daemon", args: "metrics"},
+		{name: "metrics into a file that nobody reads", daemon: machine, args: "metrics --textfile moded.txt"},
 		{name: "version", daemon: machine, args: "version"},
 		{name: "version without a daemon", args: "version --json"},
 		{name: "completion of modes", daemon: machine, args: "__complete switch st"},
@@ -153,6 +164,12 @@ func TestReads(t *testing.T) {
 		{name: "config check bad", args: "config check testdata/bad.toml"},
 		{name: "config check missing", args: "config check testdata/missing.toml"},
 		{name: "graph", daemon: machine, args: "graph testdata/good.toml"},
+		{name: "graph with what blocks", daemon: refused, args: "graph testdata/good.toml"},
+		{name: "graph with no guard asked", daemon: refused, args: "graph --quick testdata/good.toml"},
+		{name: "graph as a picture", daemon: refused, args: "graph --format svg testdata/good.toml"},
+		{name: "graph in an unknown language", args: "graph --format png testdata/good.toml"},
+		{name: "plan with times", daemon: timed, args: "plan compute"},
+		{name: "history show as a picture", daemon: machine, args: "history show 15 --svg"},
 		{name: "graph for Graphviz", args: "graph --format dot testdata/good.toml"},
 	})
 }

@@ -283,6 +283,9 @@ func refusedRecord(id uint32) manager1.Record {
 func rolledBack(id uint32) manager1.Record {
 	list := toCompute().Steps
 	for i := range list {
+		list[i].Began = noon.Add(time.Duration(i-30) * time.Second)
+	}
+	for i := range list {
 		list[i].Status, list[i].DurationMS = "undone", 1200
 	}
 	list[3].Status, list[3].Error = "undone", "ai.service is not ready: 503 after 2m0s"

@@ -2,33 +2,70 @@ package cli
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/modectl/moded/dbus/manager1"
 )
 
+// watchOptions say how watch shows what happens.
+type watchOptions struct {
+	lines    bool
+	waybar   bool
+	interval time.Duration
+}
+
 func (a *app) watchCommand() *cobra.Command {
+	o := watchOptions{interval: 2 * time.Second}
 	cmd := &cobra.Command{
 		Use: "watch", Short: "Show what happens, until interrupted", Args: cobra.NoArgs,
-		Long: `Shows what happens as it does. With --json, one object in each line: kind is
-appeared, vanished, properties, mode-changed, transition-started, step-changed
-or transition-finished; the other keys are the signal's arguments, or
-properties.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.watch(cmd.Context()) },
+		Long: `Shows what happens as it does: on a terminal as a board that is drawn in place,
+with the machine looked at every two seconds; elsewhere, or with --lines, a line
+for each piece of news. With --json, one object in each line: kind is appeared,
+vanished, properties, mode-changed, transition-started, step-changed or
+transition-finished; the other keys are the signal's arguments, or properties.
+With --waybar, one object in each line for a custom module of Waybar.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.watch(cmd.Context(), o) },
 	}
+	cmd.Flags().BoolVar(&o.lines, "lines", false, "print lines on a terminal too")
+	cmd.Flags().BoolVar(&o.waybar, "waybar", false, "print for Waybar")
+	cmd.Flags().DurationVar(&o.interval, "interval", o.interval, "look at the machine every `TIME`; 0 is never")
 	return a.jsonFlag(cmd)
 }
 
-func (a *app) watch(ctx context.Context) error {
+// watchEnded says why there is no more news.
+func watchEnded(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return nil // it was to last until interrupted
+	}
+	return exitf(exitNoDaemon, "the connection to the bus was lost")
+}
+
+func (a *app) watch(ctx context.Context, o watchOptions) error {
+	switch {
+	case o.interval != 0 && o.interval < time.Second:
+		return exitf(exitUsage, "--interval is %s: give a second or more, or 0 for never", o.interval)
+	case o.waybar && a.json:
+		return exitf(exitUsage, "--waybar and --json are two languages: choose one")
+	}
 	c, err := a.client()
 	if err != nil {
 		return err
 	}
 	events, err := c.Watch(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case o.waybar:
+		return a.watchWaybar(ctx, events)
+	case a.ui.live && !a.json && !o.lines:
+		return a.watchBoard(ctx, c, events, o.interval)
 	}
+	return a.watchLines(ctx, events)
+}
+
+func (a *app) watchLines(ctx context.Context, events <-chan manager1.Event) error {
 	phase := ""
 	for e := range events {
 		if a.json {
@@ -43,10 +80,7 @@ func (a *app) watch(ctx context.Context) error {
 		}
 		a.ui.printf("%s %s", a.Now().Format("15:04:05"), a.eventLine(e))
 	}
-	if ctx.Err() != nil {
-		return nil // it was to last until interrupted
-	}
-	return exitf(exitNoDaemon, "the connection to the bus was lost")
+	return watchEnded(ctx)
 }
 
 // watchPhase shows a change of the mode or phase, and returns what it was.

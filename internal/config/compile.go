@@ -125,10 +125,18 @@ func (o *owners) claim(unit, kind string, at Position) {
 		return
 	}
 	if own, ok := o.kinds[unit]; ok && own != kind {
-		o.probs.addf(at, "%s has two owners, %s and %s: name it in one of them", unit, own, kind)
+		o.probs.addf(at, "%s has two owners, %s and %s: name it in one of them%s", unit, own, kind, o.hint(own, kind))
 		return
 	}
 	o.kinds[unit] = kind
+}
+
+// hint says which of two owners to keep, where one can do what the other does.
+func (o *owners) hint(kinds ...string) string {
+	if slices.Contains(kinds, "vllm") && slices.Contains(kinds, "units") {
+		return ". A mode moves it by vllm, which drains it and gives it its GPUs: take it out of units"
+	}
+	return ""
 }
 
 // reserved are units that no knob may turn: without them nobody could turn it

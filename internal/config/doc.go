@@ -14,7 +14,7 @@
 //   - Tables merge key by key; texts, numbers and lists are replaced.
 //   - The value of a knob whose keys make sense only together is replaced as
 //     one, however it is written: gui, audio, target, tune, k3s, and each of
-//     gpus and vllm. Each of units and slices merges by key.
+//     gpus and vllm. Each of units, slices and user-slices merges by key.
 //   - So are a card in [gpus] and a guard that is restated with its kind.
 //   - An edge replaces the earlier layers' edge of the same event, from and
 //     to; the others are appended.

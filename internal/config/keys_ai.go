@@ -4,8 +4,11 @@ package config
 func aiTables() []Table {
 	return []Table{
 		{
-			Path:  "MODE.vllm.NAME",
-			Doc:   "A server of `[vllm]`: off, or on so many cards, by their names in `[gpus]`.",
+			Path: "MODE.vllm.NAME",
+			Doc: "A server of `[vllm]`: off, or on so many cards, by their names in `[gpus]`. In its\n" +
+				"environment file, `/run/moded/env/UNIT`, the unit finds `CUDA_VISIBLE_DEVICES` (UUIDs of\n" +
+				"cards that are there, in the order of `gpus`), `CUDA_DEVICE_ORDER`, `MODED_VLLM_GPUS` (their\n" +
+				"names) and `MODED_TENSOR_PARALLEL_SIZE`; see `examples/vllm.service`.",
 			Short: "main = \"off\"",
 			Keys: []Key{
 				{"state", `"off" or "any"`, "", "instead of gpus"},
@@ -13,10 +16,10 @@ func aiTables() []Table {
 			},
 			Knob: &Knob{
 				Kind: "vllm", Rest: "off",
-				Release:   "waits, for `drain-timeout`, until no request runs, and stops the unit",
-				Acquire:   "writes `CUDA_VISIBLE_DEVICES` (by UUID) and the tensor-parallel size to `/run/moded/env/UNIT`, starts the unit, and waits until it answers and serves its model",
-				Settled:   "off: the unit is down. On: it is up with this environment, and ready",
-				Undo:      "puts the environment back, and the unit up or down as it was",
+				Release:   "shuts the unit's gate; tells the server to begin nothing new, where it can be told so (`VLLM_SERVER_DEV_MODE=1`); waits, for `drain-timeout`, until it has no requests; stops the unit, and waits until its cgroup is empty and what held cards has let go of them. A server whose metrics are silent for 15 s, or that nobody listens for, is stopped undrained. Processes that outlive the stop are killed through PID 1, and named if that does not end them",
+				Acquire:   "writes the environment file, opens the gate, starts the unit, and waits until `/health` is good, the model is served, and processes of the unit hold the given cards and no others. A unit that goes down, or begins anew, ends the wait at once. Before anything is touched, the plan is refused when the unit does not insist on its file, `KillMode=` would leave the engine on the cards, a card is not there or has no UUID, or the ranks do not go with the cards or with a number that `ExecStart=` states",
+				Settled:   "off: the unit is down, its cgroup empty, its gate shut. On: what acquire waits for",
+				Undo:      "puts the environment, the gate and the unit back as they were, and lets a server that was paused accept again. What the step itself started is stopped undrained, and a server that runs again is not waited for",
 				Lost:      "requests that did not end in time; the loaded model, which must load again",
 				Essential: "only in modes with `gui = false`", Missing: "the unit",
 			},

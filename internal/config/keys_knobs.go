@@ -72,7 +72,7 @@ func knobTables() []Table {
 			Short: "target = \"moded-desktop.target\"",
 			Keys: []Key{
 				{"unit", `target, or "any"`, Required, "`moded-NAME.target`, or any other"},
-				{"isolate", "boolean", "false", "use systemd's own isolate, which stops everything that the target does not want"},
+				{"isolate", "boolean", "false", "systemd's own isolate as the last step: what the target does not want stops, by name in the plan. The target must say `AllowIsolate=yes`; refused when bus, login, polkit, ssh, network, firewall, moded, the display manager or a unit that the mode keeps would stop"},
 			},
 			Knob: &Knob{
 				Kind: "target", Rest: "in none of the modes' targets",

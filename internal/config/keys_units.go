@@ -48,5 +48,27 @@ func unitTables() []Table {
 			},
 			Example: "[base.slices.\"system.slice\"]\ncpu-weight = 100\nio-weight = 100\nmemory-high = \"infinity\"\ncpu-quota = \"infinity\"\nallowed-cpus = \"all\"\n[modes.studio.slices.\"system.slice\"]\ncpu-weight = 20\nallowed-cpus = \"0-3\"\n",
 		},
+		{
+			Path: "MODE.user-slices.SLICE",
+			Doc: "Limits of a slice inside the manager of every user that is logged in, through their\nmoded-agent: " +
+				"a standing order, given again to whoever logs in later. A desktop has its\nprograms in `app.slice`, PipeWire and the " +
+				"compositor in `session.slice`, indexers and\nbackups in `background.slice`. Each limit may be `\"any\"`. " +
+				"CPU sets are not given to\nusers' managers: say them of `user.slice`, in `slices`.",
+			Keys: []Key{
+				{"cpu-weight", `number from 1 to 10000, or "any"`, "", "`CPUWeight=`; systemd ships 30 for background.slice, else 100"},
+				{"io-weight", `number from 1 to 10000, or "any"`, "", "`IOWeight=`; only where io is delegated to users' managers: `Delegate=` of `user@.service`"},
+				{"memory-high", `size such as "8GiB", "infinity" or "any"`, "", "`MemoryHigh=`"},
+			},
+			Knob: &Knob{
+				Kind:      "user-slices",
+				Release:   "none",
+				Acquire:   "orders the limits, and waits up to 30 s until every agent has set them",
+				Settled:   "the order stands, and the control group of every user's slice has the limits or nothing is in it. With nobody logged in it is settled",
+				Undo:      "gives the order of before again; without one, the agents put back what they found",
+				Lost:      "nothing",
+				Essential: "no", Missing: "never: with nobody there, everybody follows",
+			},
+			Example: "[base.user-slices.\"background.slice\"]\ncpu-weight = 30\nio-weight = \"any\"\nmemory-high = \"infinity\"\n[modes.studio.user-slices.\"background.slice\"]\ncpu-weight = 10\nmemory-high = \"2GiB\"\n",
+		},
 	}
 }

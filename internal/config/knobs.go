@@ -89,36 +89,6 @@ func (c *compiler) readTarget(m *mode) {
 	finish(t)
 }
 
-type targetValue struct {
-	Target  string   `json:"target"`
-	Others  []string `json:"others,omitempty"`
-	Isolate bool     `json:"isolate,omitempty"`
-}
-
-// setTargets tells each mode's target setting which targets are the others'.
-func (c *compiler) setTargets() {
-	var all []string
-	for _, m := range c.modes {
-		if m.target != "" {
-			all = append(all, m.target)
-		}
-	}
-	slices.Sort(all)
-	all = slices.Compact(all)
-	for _, m := range c.modes {
-		i := slices.IndexFunc(m.Settings, func(s fsm.Setting) bool { return s.Kind == "target" })
-		if i < 0 {
-			continue
-		}
-		var v targetValue
-		if err := m.Settings[i].Value.Decode(&v); err != nil {
-			panic("internal error: " + err.Error())
-		}
-		v.Others = slices.DeleteFunc(slices.Clone(all), func(u string) bool { return u == m.target })
-		m.Settings[i].Value = fsm.NewValue(v)
-	}
-}
-
 func (c *compiler) readTune(m *mode) {
 	n := m.key("tune")
 	if n == nil {

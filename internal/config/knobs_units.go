@@ -94,8 +94,23 @@ func isLimit(key string) bool {
 	return slices.Contains([]string{"cpu-weight", "io-weight", "memory-high", "cpu-quota", "allowed-cpus"}, key)
 }
 
+// readSlices reads limits of slices of PID 1.
 func (c *compiler) readSlices(m *mode) {
-	all := m.sub("slices")
+	c.eachSlice(m, "slices", func(t *table, l *limits) {
+		l.CPUQuota = t.amount("cpu-quota", quotaOf, `a share of CPUs such as "150%", or "infinity"`)
+		l.AllowedCPUs = t.cpus("allowed-cpus")
+	})
+}
+
+// readUserSlices reads limits of slices inside every user's manager, which has
+// fewer: it is given no CPU sets.
+func (c *compiler) readUserSlices(m *mode) {
+	c.eachSlice(m, "user-slices", func(*table, *limits) {})
+}
+
+// eachSlice reads the limits that both kinds have, then more of them.
+func (c *compiler) eachSlice(m *mode, kind string, more func(t *table, l *limits)) {
+	all := m.sub(kind)
 	for _, slice := range all.names {
 		t := tableOf(all.key(slice), all.pathOf(slice), c.probs)
 		if !sliceRE.MatchString(slice) || len(slice) > 255 {
@@ -103,10 +118,9 @@ func (c *compiler) readSlices(m *mode) {
 		}
 		l := limits{CPUWeight: t.weight("cpu-weight"), IOWeight: t.weight("io-weight")}
 		l.MemoryHigh = t.amount("memory-high", sizeOf, `a size such as "8GiB", or "infinity"`)
-		l.CPUQuota = t.amount("cpu-quota", quotaOf, `a share of CPUs such as "150%", or "infinity"`)
-		l.AllowedCPUs = t.cpus("allowed-cpus")
+		more(t, &l)
 		if l != (limits{}) {
-			m.state("slices", slice, t, fsm.NewValue(l))
+			m.state(kind, slice, t, fsm.NewValue(l))
 		}
 		finish(t)
 	}

@@ -109,6 +109,9 @@ func (c *compiler) vllm(all *table, name string) {
 		c.probs.addf(t.named(), "%s has no unit: give unit = \"vllm.service\"", t.path)
 	} else {
 		c.unitName(v.Unit, t.get("unit"), "vllm", "service")
+		if i := slices.IndexFunc(c.cfg.VLLM, func(o VLLM) bool { return o.Unit == v.Unit }); i >= 0 {
+			c.probs.addf(t.get("unit").at, "vLLM servers %s and %s are the same unit %s", c.cfg.VLLM[i].Name, name, v.Unit)
+		}
 	}
 	if n := t.get("url"); n == nil {
 		c.probs.addf(t.named(), "%s has no url: give url = \"http://127.0.0.1:8000\"", t.path)

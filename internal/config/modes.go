@@ -81,8 +81,9 @@ var kinds = []struct {
 	{"target", (*compiler).readTarget, true},
 	{"units", (*compiler).readUnits, true},
 	{"slices", (*compiler).readSlices, true},
+	{"user-slices", (*compiler).readUserSlices, true},
 	{"tune", (*compiler).readTune, true},
-	{"vllm", (*compiler).readVLLM, false},
+	{"vllm", (*compiler).readVLLM, true},
 	{"k3s", (*compiler).readK3s, false},
 }
 
@@ -112,7 +113,7 @@ func (m *mode) state(kind, key string, t *table, value fsm.Value) {
 	switch kind {
 	case "vllm", "k3s":
 		essential = m.Headless
-	case "tune":
+	case "tune", "user-slices":
 		essential = false
 	}
 	m.Settings = append(m.Settings, fsm.Setting{
@@ -149,7 +150,7 @@ func (c *compiler) checkTotal(m *mode) {
 			continue
 		}
 		switch kind.name {
-		case "gpus", "vllm", "units", "slices":
+		case "gpus", "vllm", "units", "slices", "user-slices":
 		default:
 			if base == nil {
 				missing(n, kind.name)
@@ -172,7 +173,7 @@ func (c *compiler) checkTotal(m *mode) {
 
 // isPart tells whether a key of a knob is a knob of its own.
 func isPart(kind, key string) bool {
-	return kind == "slices" && isLimit(key) || kind == "gpus" && isDriverKnob(key)
+	return strings.HasSuffix(kind, "slices") && isLimit(key) || kind == "gpus" && isDriverKnob(key)
 }
 
 func (c *compiler) mode(name string) *mode {

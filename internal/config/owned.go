@@ -27,6 +27,7 @@ const tuneUnit = "moded-tune.service"
 func unitsOf(s fsm.Setting) []string {
 	var v struct {
 		Units  []string `json:"units"`
+		Unit   string   `json:"unit"`
 		Target string   `json:"target"`
 	}
 	_ = json.Unmarshal([]byte(s.Value), &v) // a broken value owns nothing, and its action says so
@@ -35,6 +36,8 @@ func unitsOf(s fsm.Setting) []string {
 		return []string{s.Key}
 	case s.Kind == "tune":
 		return []string{tuneUnit}
+	case s.Kind == "vllm":
+		return []string{v.Unit}
 	case s.Kind == "gui":
 		return v.Units
 	case s.Kind == "target" && v.Target != "":

@@ -14,7 +14,17 @@ import (
 // afresh, by descriptors alone. A list of which anything is unknown is an error:
 // a barrier must not open because somebody could not be seen.
 func (e *Eyes) Devices(ctx context.Context) ([]actions.Device, error) {
-	a, err := e.answer(ctx, probe.Question{GPUs: true, Patient: true})
+	return e.devices(ctx, probe.Question{GPUs: true, Patient: true})
+}
+
+// Contexts implements actions.Contexts: Devices with what NVIDIA's library knows
+// besides.
+func (e *Eyes) Contexts(ctx context.Context) ([]actions.Device, error) {
+	return e.devices(ctx, probe.Question{GPUs: true, NVML: true, Patient: true})
+}
+
+func (e *Eyes) devices(ctx context.Context, q probe.Question) ([]actions.Device, error) {
+	a, err := e.answer(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list GPUs: %w", err)
 	}

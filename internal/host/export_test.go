@@ -11,6 +11,9 @@ func (m *Manager) Reexecute(ctx context.Context) error {
 	return l.object(managerPath).CallWithContext(ctx, managerIface+".Reexecute", 0).Err
 }
 
+// NewQuiet is what a Manager reads its socket through.
+var NewQuiet = newQuiet
+
 // ReportAt is Files whose unit leaves its report there.
 func (f Files) ReportAt(path string) Files {
 	f.report = path

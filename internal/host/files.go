@@ -103,6 +103,42 @@ func (f Files) Deny(unitID string, shut bool) error {
 	return replace(name, "")
 }
 
+// Retire opens all gates while the daemon is down: without moded the machine is
+// a normal one. They are kept aside for Resume in the same life of userspace.
+func (f Files) Retire(life string) error {
+	if err := os.Rename(f.denyDir(), f.denyDir()+"-"+life); err != nil {
+		return fmt.Errorf("cannot open the gates: %w", err)
+	}
+	return nil
+}
+
+// Resume shuts the gates that Retire has opened, and forgets those of another
+// life.
+func (f Files) Resume(life string) error {
+	kept, err := filepath.Glob(f.denyDir() + "-*")
+	if err != nil {
+		return err
+	}
+	for _, dir := range kept {
+		if dir == f.denyDir()+"-"+life {
+			err = errors.Join(err, f.shutAgain(dir))
+		}
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	if err != nil {
+		return fmt.Errorf("cannot shut the gates again: %w", err)
+	}
+	return nil
+}
+
+func (f Files) shutAgain(dir string) error {
+	gates, err := os.ReadDir(dir)
+	for _, gate := range gates {
+		err = errors.Join(err, f.Deny(gate.Name(), true))
+	}
+	return err
+}
+
 // replace writes a file beside and renames it, so that a unit that starts just
 // now reads the old text or the new one.
 func replace(name, text string) error {

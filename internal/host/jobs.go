@@ -12,28 +12,35 @@ import (
 // its end: that signal is lost when the manager executes itself anew.
 const lookEvery = time.Second
 
-// verb is one of the two jobs that we ask for.
+// verb is one of the jobs that we ask for.
 type verb struct {
 	name string
+	mode string
 	// reached tells whether a unit in that state is what the job was for.
 	reached func(active string) bool
-	call    func(ctx context.Context, l *link, unit string, end chan<- string) (int, error)
+	call    func(ctx context.Context, l *link, unit, mode string, end chan<- string) (int, error)
+}
+
+// as is the verb with another name and job mode.
+func (v verb) as(name, mode string) verb {
+	v.name, v.mode = name, mode
+	return v
 }
 
 // The jobs replace others of the same unit: what a plan wants counts.
 var (
 	start = verb{
-		name:    "start",
+		name: "start", mode: jobReplace,
 		reached: func(active string) bool { return active == "active" || active == "reloading" },
-		call: func(ctx context.Context, l *link, unit string, end chan<- string) (int, error) {
-			return l.api.StartUnitContext(ctx, unit, "replace", end)
+		call: func(ctx context.Context, l *link, unit, mode string, end chan<- string) (int, error) {
+			return l.api.StartUnitContext(ctx, unit, mode, end)
 		},
 	}
 	stop = verb{
-		name:    "stop",
+		name: "stop", mode: jobReplace,
 		reached: func(active string) bool { return active == "inactive" || active == "failed" },
-		call: func(ctx context.Context, l *link, unit string, end chan<- string) (int, error) {
-			return l.api.StopUnitContext(ctx, unit, "replace", end)
+		call: func(ctx context.Context, l *link, unit, mode string, end chan<- string) (int, error) {
+			return l.api.StopUnitContext(ctx, unit, mode, end)
 		},
 	}
 )
@@ -58,7 +65,7 @@ func (m *Manager) job(ctx context.Context, unit string, v verb) (string, error) 
 	var on *link
 	err := m.with(ctx, func(l *link) (err error) {
 		on = l
-		id, err = v.call(ctx, l, unit, end)
+		id, err = v.call(ctx, l, unit, v.mode, end)
 		return err
 	})
 	if err != nil {
@@ -76,7 +83,7 @@ func (m *Manager) job(ctx context.Context, unit string, v verb) (string, error) 
 func (m *Manager) await(ctx context.Context, on *link, unit string, id uint32, v verb, end <-chan string) (string, error) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	lost := on.raw[len(on.raw)-1].Context().Done()
+	lost := on.raw.Context().Done()
 	for {
 		select {
 		case result := <-end:

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 
 	"github.com/modectl/moded/pkg/actions"
@@ -152,16 +153,23 @@ func (l Logind) some(ctx context.Context, match func(session) bool) ([]fsm.Sessi
 	return found, nil
 }
 
-// SessionState is online, active or closing, or "gone".
+// SessionState is online, active or closing, or "gone". One that ends is asked
+// for often, so the question is a small one.
 func (l Logind) SessionState(ctx context.Context, id string) (string, error) {
-	props, err := l.byID(ctx, id)
+	var state string
+	err := l.call(ctx, sessionPath(id), properties+".Get", sessionIface, "State").Store(&state)
 	if gone(err) {
 		return "gone", nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("cannot read session %s: %w", id, err)
 	}
-	return field[string](props, "State"), nil
+	return state, nil
+}
+
+// sessionPath is where logind has the session.
+func sessionPath(id string) dbus.ObjectPath {
+	return loginPath + "/session/" + dbus.ObjectPath(systemd.PathBusEscape(id))
 }
 
 // Leader is the process that the session began with, 0 when it is gone.

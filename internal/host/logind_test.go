@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 
 	"github.com/modectl/moded/internal/bustest"
@@ -29,8 +30,16 @@ type lock struct {
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
+// sessionObject is where logind has a session: what begins with a digit is
+// escaped.
+func sessionObject(id string) dbus.ObjectPath {
+	return "/org/freedesktop/login1/session/" + dbus.ObjectPath(systemd.PathBusEscape(id))
+}
+
+var errNoObject = dbus.NewError("org.freedesktop.DBus.Error.UnknownObject", []any{"Unknown object"})
+
 func (l *logind) add(conn *dbus.Conn, id string, uid uint32, user, class, kind, state string) error {
-	path := dbus.ObjectPath("/org/freedesktop/login1/session/_" + id)
+	path := sessionObject(id)
 	l.sessions[id] = map[string]dbus.Variant{
 		"Class": dbus.MakeVariant(class), "Type": dbus.MakeVariant(kind), "State": dbus.MakeVariant(state),
 		"Scope": dbus.MakeVariant("session-" + id + ".scope"), "Leader": dbus.MakeVariant(uint32(100) + uid),
@@ -43,9 +52,15 @@ func (l *logind) add(conn *dbus.Conn, id string, uid uint32, user, class, kind, 
 	return conn.ExportMethodTable(map[string]any{
 		"GetAll": func(string) (map[string]dbus.Variant, *dbus.Error) {
 			if class == "stale" {
-				return nil, dbus.NewError("org.freedesktop.DBus.Error.UnknownObject", []any{"Unknown object"})
+				return nil, errNoObject
 			}
 			return l.sessions[id], nil
+		},
+		"Get": func(_, name string) (dbus.Variant, *dbus.Error) {
+			if class == "stale" {
+				return dbus.Variant{}, errNoObject
+			}
+			return l.sessions[id][name], nil
 		},
 	}, path, "org.freedesktop.DBus.Properties")
 }
@@ -63,7 +78,7 @@ func (l *logind) list() ([]entry, *dbus.Error) {
 	for id, s := range l.sessions {
 		uid, _ := s["uid"].Value().(uint32)
 		user, _ := s["user"].Value().(string)
-		list = append(list, entry{id, uid, user, "seat0", dbus.ObjectPath("/org/freedesktop/login1/session/_" + id)})
+		list = append(list, entry{id, uid, user, "seat0", sessionObject(id)})
 	}
 	return list, nil
 }
@@ -72,7 +87,7 @@ func (l *logind) find(id string) (dbus.ObjectPath, *dbus.Error) {
 	if _, ok := l.sessions[id]; !ok {
 		return "", dbus.NewError("org.freedesktop.login1.NoSuchSession", []any{"No session '" + id + "' known"})
 	}
-	return dbus.ObjectPath("/org/freedesktop/login1/session/_" + id), nil
+	return sessionObject(id), nil
 }
 
 func (l *logind) note(call, id string) *dbus.Error {
@@ -180,7 +195,7 @@ func TestSessionsAreEndedAndGoneOnesAreEndedAlready(t *testing.T) {
 	if want := []string{"terminate 3", "kill 3"}; !slices.Equal(fake.calls, want) {
 		t.Errorf("calls were %q", fake.calls)
 	}
-	for id, want := range map[string]string{"7": "closing", "99": "gone", "8": "gone"} {
+	for id, want := range map[string]string{"7": "closing", "8": "gone"} {
 		if got, err := client.SessionState(t.Context(), id); got != want || err != nil {
 			t.Errorf("session %s is %q, %v, want %q", id, got, err, want)
 		}

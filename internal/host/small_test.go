@@ -2,6 +2,8 @@ package host_test
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -132,5 +134,44 @@ func TestTheBootIDComesWithTheEnvironment(t *testing.T) {
 	t.Setenv("MODED_BOOT_ID", "")
 	if id, err := host.BootID(); err != nil || len(id) != 32 {
 		t.Errorf("boot id is %q, %v", id, err)
+	}
+}
+
+// Without moded the machine is a normal one, and with it again as before.
+func TestGatesAreOpenWhileTheDaemonIsDown(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		life string
+		shut bool
+	}{"the same life": {"17", true}, "after a soft-reboot": {"18", false}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			f, err := host.NewFiles(dir)
+			if err == nil {
+				err = errors.Join(f.Deny("gdm.service", true), f.Retire("17"))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			gate := filepath.Join(dir, "deny", "gdm.service")
+			if _, err := os.Stat(gate); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the gate is still shut: %v", err)
+			}
+			for range 2 { // as good when it is done twice
+				if f, err = host.NewFiles(dir); err == nil {
+					err = f.Resume(c.life)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if shut, err := f.Denied("gdm.service"); shut != c.shut || err != nil {
+					t.Errorf("shut is %v, %v", shut, err)
+				}
+			}
+			if left, _ := filepath.Glob(filepath.Join(dir, "deny-*")); len(left) > 0 {
+				t.Errorf("left over: %v", left)
+			}
+		})
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,11 +47,12 @@ type Manager struct {
 	live *link
 }
 
-// link is one connection: go-systemd's two sockets, of which the first also
-// serves the calls that go-systemd has no method for.
+// link is one connection, which go-systemd and the calls that it has no method
+// for share. go-systemd would have two; whoever is on the private socket is told
+// everything, so that one costs half.
 type link struct {
 	api *systemd.Conn
-	raw []*dbus.Conn
+	raw *dbus.Conn
 }
 
 // NewManager returns the manager that listens at a D-Bus address, PrivateSocket
@@ -67,24 +70,32 @@ func (m *Manager) Close() {
 }
 
 func (m *Manager) dial() (*link, error) {
-	l := &link{}
-	api, err := systemd.NewConnection(func() (*dbus.Conn, error) {
-		conn, err := dbus.Dial(m.address)
-		if err != nil {
-			return nil, err
-		}
-		if err := conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Getuid()))}); err != nil {
-			_ = conn.Close() // the other error is the one that tells
-			return nil, err
-		}
-		l.raw = append(l.raw, conn)
-		return conn, nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("cannot reach systemd at %s: %w", m.address, err)
+	conn, err := m.raw()
+	if err == nil {
+		err = conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Getuid()))})
 	}
-	l.api = api
-	return l, nil
+	if err == nil {
+		var api *systemd.Conn
+		if api, err = systemd.NewConnection(func() (*dbus.Conn, error) { return conn, nil }); err == nil {
+			return &link{api: api, raw: conn}, nil
+		}
+	}
+	if conn != nil {
+		_ = conn.Close() // the other error is the one that tells
+	}
+	return nil, fmt.Errorf("cannot reach systemd at %s: %w", m.address, err)
+}
+
+func (m *Manager) raw() (*dbus.Conn, error) {
+	path, ok := strings.CutPrefix(m.address, "unix:path=")
+	if !ok {
+		return dbus.Dial(m.address)
+	}
+	socket, err := net.Dial("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	return dbus.NewConn(newQuiet(socket))
 }
 
 func (l *link) alive() bool { return l.api.Connected() }
@@ -145,7 +156,7 @@ func known(err error) error {
 }
 
 // object is the unit's; PID 1 loads a unit that somebody looks at.
-func (l *link) object(path dbus.ObjectPath) dbus.BusObject { return l.raw[0].Object(managerName, path) }
+func (l *link) object(path dbus.ObjectPath) dbus.BusObject { return l.raw.Object(managerName, path) }
 
 func unitPath(unit string) dbus.ObjectPath {
 	return managerPath + "/unit/" + dbus.ObjectPath(systemd.PathBusEscape(unit))
@@ -163,16 +174,22 @@ func (m *Manager) all(ctx context.Context, path dbus.ObjectPath, iface string) (
 	return props, err
 }
 
-// some reads a few properties of an interface, one by one: PID 1 needs long for
-// all of a service's.
+// some reads a few properties of an interface: PID 1 needs long for all of a
+// service's. All questions are on their way before the first answer is read, so
+// that they cost one round and not one each.
 func (m *Manager) some(ctx context.Context, path dbus.ObjectPath, iface string, names ...string) (bag, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	props := bag{}
+	var props bag
 	err := m.with(ctx, func(l *link) error {
-		for _, name := range names {
+		props = bag{}
+		asked := make([]*dbus.Call, len(names))
+		for i, name := range names {
+			asked[i] = l.object(path).GoWithContext(ctx, properties+".Get", 0, make(chan *dbus.Call, 1), iface, name)
+		}
+		for i, name := range names {
 			var v dbus.Variant
-			if err := l.object(path).CallWithContext(ctx, properties+".Get", 0, iface, name).Store(&v); err != nil {
+			if err := (<-asked[i].Done).Store(&v); err != nil {
 				return err
 			}
 			props[name] = v

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -38,6 +39,8 @@ func TestARealSystemd(t *testing.T) {
 		"other.service":   "[Unit]\nPartOf=mode.target\n[Service]\nExecStart=sleep 1000\n",
 		"tenant.service":  "[Service]\nSlice=rented.slice\nExecStart=sleep 1000\n",
 		"written.slice":   "[Slice]\nCPUWeight=50\n",
+		"leaves.service":  "[Service]\nKillMode=process\nTimeoutStopSec=7s\nExecStart=sh -c 'sleep 1000 & exec sleep 1001' name --ranks=2\n",
+		"endless.service": "[Service]\nTimeoutStopSec=infinity\nExecStart=sleep 1000\n",
 	})
 	for name, test := range map[string]func(*testing.T, *host.Manager){
 		"tells how a service is":                 tellsState,
@@ -48,6 +51,7 @@ func TestARealSystemd(t *testing.T) {
 		"limits are read, set and read back":     limitsReadBack,
 		"a slice that is only a name is refused": emptySlice,
 		"it is told apart from another boot":     stamps,
+		"what a unit leaves is seen and killed":  leavings,
 		"the actions run on it": func(t *testing.T, m *host.Manager) {
 			t.Helper()
 			theActions(t, m, files, dir)
@@ -86,6 +90,7 @@ func tellsState(t *testing.T, m *host.Manager) {
 		s.Result != "success" || !s.ConditionResult || s.MainPID == 0 || len(s.InvocationID) != 32 {
 		t.Errorf("state is %+v", s)
 	}
+	glance(t, m, "stays.service", s)
 	job(t, "done")(m.Stop(t.Context(), "stays.service"))
 	if s := state(t, m, "stays.service"); s.Active != "inactive" || s.MainPID != 0 {
 		t.Errorf("state is %+v", s)
@@ -93,6 +98,70 @@ func tellsState(t *testing.T, m *host.Manager) {
 	want := []string{"-/nonexistent"}
 	if s := state(t, m, "ai.service"); len(s.EnvironmentFiles) != 2 || s.EnvironmentFiles[0] != want[0] {
 		t.Errorf("environment files are %q", s.EnvironmentFiles)
+	}
+}
+
+// glance compares what one call says of the unit.
+func glance(t *testing.T, m *host.Manager, unit string, s actions.UnitState) {
+	t.Helper()
+	want := actions.UnitState{ID: s.ID, Load: s.Load, Active: s.Active, Sub: s.Sub, Processes: -1}
+	if got, err := m.Glance(t.Context(), unit); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("at a glance %s is %+v, %v, want %+v", unit, got, err, want)
+	}
+}
+
+func leavings(t *testing.T, m *host.Manager) {
+	t.Helper()
+	service, err := m.Service(t.Context(), "leaves.service")
+	want := actions.Service{KillMode: "process", StopTimeout: 7 * time.Second,
+		Command: []string{"sh", "-c", "sleep 1000 & exec sleep 1001", "name", "--ranks=2"}}
+	if err != nil || !reflect.DeepEqual(service, want) {
+		t.Errorf("got %+v, %v", service, err)
+	}
+	if s, err := m.Service(t.Context(), "endless.service"); err != nil || s.StopTimeout != 0 || s.KillMode != "control-group" {
+		t.Errorf("got %+v, %v", s, err)
+	}
+	has := func(want int) func() bool {
+		return func() bool {
+			list, err := m.Processes(t.Context(), "leaves.service")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(list) == want && !slices.ContainsFunc(list, func(p actions.Process) bool { return p.PID == 0 || p.Comm != "sleep" })
+		}
+	}
+	if !has(0)() {
+		t.Error("a unit that never ran has processes")
+	}
+	job(t, "done")(m.Start(t.Context(), "leaves.service"))
+	eventually(t, "two processes", has(2))
+	job(t, "done")(m.Stop(t.Context(), "leaves.service"))
+	if s := state(t, m, "leaves.service"); s.Active != "inactive" || !has(1)() {
+		t.Errorf("it left nothing behind: %+v", s)
+	}
+	for range 2 { // twice is as good as once
+		if err := m.KillAll(t.Context(), "leaves.service"); err != nil {
+			t.Error(err)
+		}
+		eventually(t, "no process", has(0))
+	}
+	if err := m.KillAll(t.Context(), "nope.service"); err != nil {
+		t.Error(err)
+	}
+	if list, err := m.Processes(t.Context(), "nope.service"); err != nil || len(list) > 0 {
+		t.Errorf("got %v, %v", list, err)
+	}
+}
+
+// eventually waits for what other processes do.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); !is(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("not after 10 s: %s", what)
+		}
 	}
 }
 
@@ -118,6 +187,12 @@ func notFound(t *testing.T, m *host.Manager) {
 	t.Helper()
 	if s := state(t, m, "nope.service"); s.Load != "not-found" {
 		t.Errorf("state is %+v", s)
+	} else {
+		s.Sub = "dead"
+		glance(t, m, "nope.service", s)
+	}
+	if _, err := m.Glance(t.Context(), "no unit"); !errors.Is(err, actions.ErrNoUnit) {
+		t.Errorf("Glance: %v", err)
 	}
 	if _, err := m.Start(t.Context(), "nope.service"); !errors.Is(err, actions.ErrNoUnit) {
 		t.Errorf("Start: %v", err)

@@ -8,12 +8,36 @@ import (
 	"slices"
 	"strings"
 
+	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 
 	"github.com/modectl/moded/pkg/actions"
 )
 
-var _ actions.Units = (*Manager)(nil)
+var (
+	_ actions.Units   = (*Manager)(nil)
+	_ actions.Glancer = (*Manager)(nil)
+)
+
+// Glance reads the least of the unit, in one call: a unit that is at rest is
+// not kept in memory, and PID 1 loads it for each question anew.
+func (m *Manager) Glance(ctx context.Context, unit string) (actions.UnitState, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	var list []systemd.UnitStatus
+	err := m.with(ctx, func(l *link) (err error) {
+		list, err = l.api.ListUnitsByNamesContext(ctx, []string{unit})
+		return err
+	})
+	switch {
+	case err != nil:
+		return actions.UnitState{}, fmt.Errorf("cannot read state of %s: %w", unit, err)
+	case len(list) != 1: // a name that no unit can have is left out
+		return actions.UnitState{}, fmt.Errorf("cannot read state of %s: %w", unit, actions.ErrNoUnit)
+	}
+	s := list[0]
+	return actions.UnitState{ID: s.Name, Load: s.LoadState, Active: s.ActiveState, Sub: s.SubState, Processes: -1}, nil
+}
 
 // State reads the unit. One that does not exist is not-found, without an error.
 func (m *Manager) State(ctx context.Context, unit string) (actions.UnitState, error) {
@@ -32,6 +56,7 @@ func (m *Manager) State(ctx context.Context, unit string) (actions.UnitState, er
 		InvocationID:    hex.EncodeToString(field[[]byte](props, "InvocationID")),
 		Processes:       -1,
 	}
+	s.Gated, s.Pending = gated(props, s.ID), pending(props)
 	switch {
 	case s.Load != "loaded":
 	case strings.HasSuffix(s.ID, ".service"):
@@ -40,6 +65,38 @@ func (m *Manager) State(ctx context.Context, unit string) (actions.UnitState, er
 		s.Processes, err = m.processes(ctx, s.ID)
 	}
 	return s, err
+}
+
+// gateDir is where the drop-ins of gated units look; it does not move with the
+// daemon's runtime directory.
+const gateDir = "/run/moded/deny/"
+
+// gated tells whether the unit's starts are held while its gate file is there.
+func gated(props bag, id string) bool {
+	var conditions []struct {
+		Type            string
+		Trigger, Negate bool
+		Parameter       string
+		State           int32
+	}
+	if props["Conditions"].Store(&conditions) != nil {
+		return false
+	}
+	for _, c := range conditions {
+		if c.Type == "ConditionPathExists" && c.Negate && !c.Trigger && c.Parameter == gateDir+id {
+			return true
+		}
+	}
+	return false
+}
+
+// pending tells whether the unit has a job: number 0 is none.
+func pending(props bag) bool {
+	var job struct {
+		ID   uint32
+		Path dbus.ObjectPath
+	}
+	return props["Job"].Store(&job) == nil && job.ID != 0
 }
 
 func (m *Manager) service(ctx context.Context, path dbus.ObjectPath, s *actions.UnitState) error {
@@ -68,23 +125,36 @@ func (m *Manager) service(ctx context.Context, path dbus.ObjectPath, s *actions.
 
 // processes counts those in the unit's cgroup and below.
 func (m *Manager) processes(ctx context.Context, unit string) (int, error) {
+	list, err := m.unitProcesses(ctx, unit)
+	if err != nil {
+		return -1, err
+	}
+	return len(list), nil
+}
+
+// process is a line of GetUnitProcesses.
+type process struct {
+	CGroup string
+	PID    uint32
+	Line   string
+}
+
+// unitProcesses lists those in the unit's cgroup and below.
+func (m *Manager) unitProcesses(ctx context.Context, unit string) ([]process, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	var list []struct {
-		CGroup string
-		PID    uint32
-		Line   string
-	}
+	var list []process
 	err := m.with(ctx, func(l *link) error {
+		list = nil
 		return l.object(managerPath).CallWithContext(ctx, managerIface+".GetUnitProcesses", 0, unit).Store(&list)
 	})
 	if errors.Is(err, actions.ErrNoUnit) {
-		return 0, nil // gone since we looked
+		return nil, nil // gone since we looked
 	}
 	if err != nil {
-		return -1, fmt.Errorf("cannot count processes of %s: %w", unit, err)
+		return nil, fmt.Errorf("cannot list processes of %s: %w", unit, err)
 	}
-	return len(list), nil
+	return list, nil
 }
 
 // Members lists what the unit pulls in and takes along when it stops.

@@ -60,8 +60,10 @@ func (s *Story) StepChanged(id uint32, total int, st fsm.Step) {
 	switch st.Status {
 	case fsm.Failed:
 		s.log.Warn("step failed", append(fields, zap.String("message_id", IDStepFailed), zap.String("reason", st.Problem))...)
-	case fsm.Done, fsm.Undone:
+	case fsm.Done:
 		s.log.Info("step", append(fields, zap.String("message_id", IDStep), zap.Duration("took", st.Ended.Sub(st.Began)))...)
+	case fsm.Undone:
+		s.log.Info("step", append(fields, zap.String("message_id", IDStep), zap.Duration("took", st.UndoEnded.Sub(st.UndoBegan)))...)
 	default:
 		s.log.Debug("step", append(fields, zap.String("message_id", IDStep))...)
 	}

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write the pages")
 
 func TestEachPageIsNotStale(t *testing.T) {
 	t.Parallel()
-	for name, text := range map[string]string{"guards.md": reference.Guards(), "settings.md": reference.Settings()} {
+	for name, text := range map[string]string{"guards.md": reference.Guards(), "settings.md": reference.Settings(), "modectl.md": reference.Modectl()} {
 		path := filepath.Join("..", "..", "docs", "reference", name)
 		if *update {
 			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {

@@ -30,8 +30,8 @@ Four layers; the later one has the last word:
 Tables merge key by key; texts, numbers and lists are replaced. A knob whose keys make
 sense only together is replaced as one, however it is written: gui, audio, target, tune,
 k3s, and each of gpus and vllm; so is a card, and a guard that is restated with its kind.
-Each of units and slices merges key by key. A mode is laid over ` + "`[base]`" + ` by the same
-rules.
+Each of units, slices and user-slices merges key by key. A mode is laid over ` + "`[base]`" + `
+by the same rules.
 
 An unknown key is a mistake. ` + "`modectl config check FILE`" + ` names every mistake with file,
 line and column, and ` + "`modectl config show`" + ` prints what is in force, each table with the

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -31,6 +32,10 @@ func (a *Agents) apply(ctx context.Context, unique, kind string, want fsm.Value)
 	if err != nil {
 		return false, "", fmt.Errorf("cannot write the order: %w", err)
 	}
+	kind, slice, one := strings.Cut(kind, "/")
+	if one {
+		m["slice"] = dbus.MakeVariant(slice)
+	}
 	reply, err := a.call(ctx, unique, manager1.MethodApply, "bs", kind, m)
 	if err != nil {
 		return false, "", err
@@ -46,12 +51,27 @@ func (a *Agents) Capture(ctx context.Context, uid uint32, kind string) (fsm.Valu
 	if err != nil {
 		return "", err
 	}
+	kind, slice, one := strings.Cut(kind, "/")
 	reply, err := a.call(ctx, unique, manager1.MethodCapture, "a{sv}", kind)
 	if err != nil {
 		return "", err
 	}
 	m, _ := reply[0].(manager1.Dict)
+	if one {
+		return oneSlice(m, slice), nil
+	}
 	return fsm.NewValue(fromDict(m)), nil
+}
+
+// oneSlice is the row of that slice, empty when the agent does not tell it.
+func oneSlice(m manager1.Dict, slice string) fsm.Value {
+	rows, _ := m["slices"].Value().([]manager1.Dict)
+	for _, row := range rows[:min(len(rows), maxRows)] {
+		if name, _ := row["slice"].Value().(string); name == slice {
+			return fsm.NewValue(fromRow(row))
+		}
+	}
+	return fsm.NewValue(map[string]any{})
 }
 
 // call calls an agent and compares the signature of its answer.

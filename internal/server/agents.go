@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -217,11 +218,19 @@ func (a *Agents) instruct(ctx context.Context, g *agent) {
 	}
 }
 
-// tell gives an agent all standing orders. Whether it follows is asked later,
+// knows tells whether the agent has said that it knows the kind. Audio they all
+// know.
+func (g *agent) knows(kind string) bool {
+	kind, _, _ = strings.Cut(kind, "/")
+	return kind == manager1.AgentAudio || slices.Contains(g.info.Kinds, kind)
+}
+
+// tell gives an agent all standing orders that it knows the kinds of. Whether it follows is asked later,
 // by those who wait for it.
 func (a *Agents) tell(ctx context.Context, g *agent) {
 	a.mu.Lock()
 	orders := maps.Clone(a.orders)
+	maps.DeleteFunc(orders, func(kind string, _ fsm.Value) bool { return !g.knows(kind) })
 	g.ordered = time.Now()
 	a.mu.Unlock()
 	for _, kind := range slices.Sorted(maps.Keys(orders)) {

@@ -122,6 +122,79 @@ func TestStandingOrdersReachEveryAgent(t *testing.T) {
 	}
 }
 
+func TestOrdersAboutSlicesReachThoseWhoKnowThem(t *testing.T) {
+	t.Parallel()
+	bustest.RequireRoot(t)
+	r := newRig(t, nil)
+	agents := r.server.Agents()
+	agents.Order("audio", realtime)
+	agents.Order("slices/background.slice", `{"cpu-weight":10,"memory-high":-1}`)
+	old, knows := newAgent(t, r.conn(alice)), newAgent(t, r.conn(bob))
+	if err := register(t, old.conn, 1); err != nil {
+		t.Fatal(err)
+	}
+	me := manager1.Agent{Version: "2", Protocol: 1, Kinds: []string{"audio", "slices"}}
+	if err := agentsCall(knows.conn, "RegisterAgent", me.ToMap()); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range []*agent{old, knows} {
+		if got := <-g.applied; got["state"].Value() != "realtime" {
+			t.Errorf("ordered %v", got)
+		}
+	}
+	var order manager1.SliceLimits
+	order.FromMap(<-knows.applied)
+	if order != (manager1.SliceLimits{Slice: "background.slice", CPUWeight: 10, MemoryHigh: manager1.NoLimit}) {
+		t.Errorf("ordered %+v", order)
+	}
+	agents.Order("audio", `{"state":"off"}`) // the old agent's next order is this one
+	if got := <-old.applied; got["state"].Value() != "off" {
+		t.Errorf("ordered %v", got)
+	}
+	knows.mu.Lock()
+	knows.have = manager1.Dict{"slices": dbus.MakeVariant(manager1.EncodeList([]manager1.SliceLimits{{Slice: "app.slice", CPUWeight: 100}, {Slice: "background.slice", CPUWeight: 10}}))}
+	knows.mu.Unlock()
+	for slice, want := range map[string]fsm.Value{"background.slice": `{"cpu-weight":10,"slice":"background.slice"}`, "none.slice": "{}"} {
+		if got, err := agents.Capture(t.Context(), bob, "slices/"+slice); err != nil || got != want {
+			t.Errorf("%s is %s, %v", slice, got, err)
+		}
+	}
+}
+
+// A user's own quantum is drift: the daemon tells of it, and does not fight it.
+func TestAnAgentThatDiffersIsNotToldAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	a := newAgent(t, r.bus.Connect(t))
+	if err := register(t, a.conn, 1); err != nil {
+		t.Fatal(err)
+	}
+	r.server.Agents().Order("audio", realtime)
+	<-a.applied
+	// told reports until it is told again, or for longer than the shortest time
+	// between two orders.
+	told := func(detail string) bool {
+		for limit := time.Now().Add(1200 * time.Millisecond); time.Now().Before(limit); {
+			if err := audioReport(a.conn, manager1.AudioSummary{PipeWire: "active", Detail: detail}); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-a.applied:
+				return true
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+		return false
+	}
+	told("PipeWire is new") // it came up: that is a reason of its own
+	if told("PipeWire shows a forced quantum of 0, not 64") {
+		t.Error("it was told")
+	}
+	if !told("") {
+		t.Error("one that forgot its order was not told")
+	}
+}
+
 func TestAUserHasOneAgentTheLast(t *testing.T) {
 	t.Parallel()
 	bustest.RequireRoot(t)

@@ -43,7 +43,10 @@ func (a *Agents) report(sender string, summary manager1.AudioSummary, nodes []ma
 	g.report.UID, g.report.User = g.uid, a.server.cfg.UserName(g.uid)
 	g.standing = manager1.Clean(summary.Standing, manager1.MaxText)
 	restarted := g.report.Running && !was.Running
-	if _, ordered := a.orders[manager1.AgentAudio]; ordered && (restarted || g.standing == "") && time.Since(g.ordered) >= orderInterval {
+	// One that has the order and differs says in what: that is drift, and not to
+	// be fought.
+	forgot := g.standing == "" && summary.Detail == ""
+	if _, ordered := a.orders[manager1.AgentAudio]; ordered && (restarted || forgot) && time.Since(g.ordered) >= orderInterval {
 		g.ordered = time.Now()
 		g.order()
 	}

@@ -62,7 +62,8 @@ func stepRow(st fsm.Step) manager1.Step {
 	return manager1.Step{Index: uint32(st.Index), Name: st.Name(), Kind: st.Kind, Key: st.Key, Phase: string(st.Leg),
 		Stage: st.Stage.String(), Summary: st.Summary, Details: st.Details, Essential: st.Essential,
 		Irreversible: st.Irreversible, Background: st.Background, Status: string(st.Status),
-		DurationMS: elapsed(st.Began, st.Ended), Error: st.Problem}
+		Began: st.Began, DurationMS: elapsed(st.Began, st.Ended), UndoBegan: st.UndoBegan, UndoMS: elapsed(st.UndoBegan, st.UndoEnded),
+		Error: st.Problem}
 }
 
 func elapsed(began, ended time.Time) uint32 {

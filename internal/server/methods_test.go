@@ -315,3 +315,34 @@ func TestDoneIsClosedWhenTheBusGoes(t *testing.T) {
 	<-s.Done()
 	_ = s.Close()
 }
+
+func TestAPlanSaysHowLongItsStepsTookLastTime(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	step := func(key string, status fsm.Status, took time.Duration) fsm.Step {
+		return fsm.Step{Kind: "units", Key: key, Leg: fsm.Acquire, Status: status, Began: noon, Ended: noon.Add(took)}
+	}
+	past := func(to string, steps ...fsm.Step) fsm.Transition {
+		return fsm.Transition{From: "desktop", To: to, Steps: steps}
+	}
+	r := newRig(t, func(e *engine, _ *server.Config) {
+		e.plan = fsm.Plan{From: "desktop", To: "compute", Allowed: true, Steps: []fsm.Step{
+			{Kind: "units", Key: "a", Leg: fsm.Acquire}, {Kind: "units", Key: "b", Leg: fsm.Acquire}, {Kind: "units", Key: "c", Leg: fsm.Acquire}}}
+		e.log = []fsm.Transition{
+			past("studio", step("a", fsm.Done, time.Hour)),
+			past("compute", step("a", fsm.Done, 2*time.Second), step("b", fsm.Failed, time.Minute)),
+			past("compute", step("a", fsm.Done, 9*time.Second), step("b", fsm.Done, 5*time.Second)),
+		}
+	})
+	p, err := r.client().Plan(t.Context(), "compute", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var took []uint32
+	for _, st := range p.Steps {
+		took = append(took, st.DurationMS)
+	}
+	if !slices.Equal(took, []uint32{2000, 5000, 0}) {
+		t.Errorf("durations %v", took)
+	}
+}

@@ -59,7 +59,7 @@ func hands(t *testing.T, dir string, m *simulate.Machine) map[string]fsm.Action 
 		}
 	}
 	return actions.New(actions.Hands{
-		Units: m, Slices: m, Logind: m, Agents: m, Devices: m, Cards: m, Orders: m, Files: files{dir}, Prober: m,
+		Units: m, Slices: m, Logind: m, Agents: m, Devices: m, Cards: m, Orders: m, Files: files{dir}, Prober: m, Services: m, Servers: m,
 		EnvDir: simulate.EnvDir, Timing: m.Timing(),
 	})
 }
@@ -77,6 +77,7 @@ func shape(t *testing.T, m *simulate.Machine) string {
 			Env    map[string]string
 		}
 		Slices json.RawMessage
+		Users  []struct{ Slices json.RawMessage }
 	}
 	if err := json.Unmarshal([]byte(text), &w); err != nil {
 		t.Fatal(err)
@@ -97,13 +98,17 @@ func TestTheActionsMoveThisMachineAndPutItBack(t *testing.T) {
 		// stays is set where undoing cannot bring everything back.
 		stays bool
 	}{
-		"slices": {kind: "slices", key: "system.slice", want: `{"cpu-weight":20}`},
-		"tune":   {kind: "tune", want: `{"state":"low-latency"}`},
-		"units":  {kind: "units", key: "fstrim.timer", want: `{"state":"inactive"}`},
+		"slices":      {kind: "slices", key: "system.slice", want: `{"cpu-weight":20}`},
+		"user-slices": {kind: "user-slices", key: "background.slice", want: `{"cpu-weight":20}`},
+		"tune":        {kind: "tune", want: `{"state":"low-latency"}`},
+		"units":       {kind: "units", key: "fstrim.timer", want: `{"state":"inactive"}`},
 		"ai": {kind: "units", key: "ai.service", want: `{"environment":{"CUDA_VISIBLE_DEVICES":"GPU-51aa1b22-0d5e-4a54-8f0e-3a9d0a1b2c3d"},` +
 			`"ready":"http://127.0.0.1:8000/health","state":"active"}`},
-		"audio": {kind: "audio", want: `{"quantum":64,"rate":48000,"state":"realtime"}`},
-		"hook":  {kind: "hook", key: "backup-projects.service", want: `{}`},
+		"vllm on": {kind: "vllm", key: "main", want: `{"state":"on","unit":"vllm.service","url":"http://127.0.0.1:8000","model":"qwen3-32b",` +
+			`"gpus":[{"name":"gpu1","pci":"0000:02:00.0"}],"drain-timeout":"2m","ready-timeout":"2m"}`},
+		"vllm off": {kind: "vllm", key: "main", want: `{"state":"off","unit":"vllm.service","url":"http://127.0.0.1:8000","drain-timeout":"2m"}`},
+		"audio":    {kind: "audio", want: `{"quantum":64,"rate":48000,"state":"realtime"}`},
+		"hook":     {kind: "hook", key: "backup-projects.service", want: `{}`},
 		"gui": {kind: "gui", stays: true, want: fsm.NewValue(map[string]any{
 			"state": "off", "units": []string{"display-manager.service", "graphical.target"}, "sessions": []fsm.Session{dev},
 		})},

@@ -1,10 +1,14 @@
 package simulate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/modectl/moded/pkg/actions"
 	"github.com/modectl/moded/pkg/fsm"
@@ -47,13 +51,13 @@ func (m *Machine) AudioServers(context.Context) ([]uint32, error) {
 
 func (u *user) sounds() bool { return u.Manager && u.Audio.State != "off" }
 
-// Apply brings the user's audio, or graphical session, to want.
+// Apply brings the user's audio, a slice, or the graphical session to want.
 func (m *Machine) Apply(ctx context.Context, uid uint32, kind string, want fsm.Value) (settled bool, detail string, err error) {
 	verb, err := m.agentVerb(uid, kind)
 	if err != nil {
 		return false, "", err
 	}
-	out, err := m.perform(ctx, event{Verb: verb, Name: strconv.Itoa(int(uid)), Order: want})
+	out, err := m.perform(ctx, event{Verb: verb, Name: orderName(uid, kind), Order: want})
 	if err := errors.Join(err, out.err); err != nil {
 		return false, "", err
 	}
@@ -61,7 +65,8 @@ func (m *Machine) Apply(ctx context.Context, uid uint32, kind string, want fsm.V
 }
 
 func (m *Machine) agentVerb(uid uint32, kind string) (string, error) {
-	verb, known := map[string]string{"audio": audioSet, "session": desktopEnd}[kind]
+	what, _, _ := strings.Cut(kind, "/")
+	verb, known := map[string]string{"audio": audioSet, "session": desktopEnd, "slices": userSlice}[what]
 	if !known {
 		return "", fmt.Errorf("cannot ask agent of %d for %s: not supported", uid, kind)
 	}
@@ -71,6 +76,32 @@ func (m *Machine) agentVerb(uid uint32, kind string) (string, error) {
 		return "", fmt.Errorf("cannot ask agent of %d: none is registered", uid)
 	}
 	return verb, m.advanceLocked()
+}
+
+// orderName is what an order of that kind is done to: a user, or a slice of one.
+func orderName(uid uint32, kind string) string {
+	name := strconv.Itoa(int(uid))
+	if _, slice, one := strings.Cut(kind, "/"); one {
+		name += "/" + slice
+	}
+	return name
+}
+
+// userSliceSetLocked limits a slice of a user's manager; no limit at all is what
+// it was at first.
+func (m *Machine) userSliceSetLocked(e event) {
+	owner, slice, _ := strings.Cut(e.Name, "/")
+	uid, _ := strconv.Atoi(owner)
+	u := m.world.userByID(uint32(uid))
+	switch {
+	case u == nil || !u.Manager:
+	case e.Order == "{}":
+		delete(u.Slices, slice)
+	case u.Slices == nil:
+		u.Slices = map[string]fsm.Value{slice: e.Order}
+	default:
+		u.Slices[slice] = e.Order
+	}
 }
 
 func (m *Machine) audioSetLocked(e event) {
@@ -87,7 +118,7 @@ func (m *Machine) audioSetLocked(e event) {
 	u.Audio = audio{State: want.State, Quantum: want.Quantum, Rate: want.Rate, Nodes: nodes}
 }
 
-// Capture tells what the user's audio, or graphical session, is.
+// Capture tells what the user's audio, a slice, or the graphical session is.
 func (m *Machine) Capture(_ context.Context, uid uint32, kind string) (fsm.Value, error) {
 	if _, err := m.agentVerb(uid, kind); err != nil {
 		return "", err
@@ -97,6 +128,10 @@ func (m *Machine) Capture(_ context.Context, uid uint32, kind string) (fsm.Value
 		u := w.userByID(uid)
 		if kind == "session" {
 			have = fsm.NewValue(map[string]string{"graphical": map[bool]string{true: "active", false: "inactive"}[u.Graphical]})
+			return
+		}
+		if _, slice, one := strings.Cut(kind, "/"); one {
+			have = cmp.Or(u.Slices[slice], `{"cpu-weight":100,"io-weight":100,"memory-high":-1}`)
 			return
 		}
 		have = fsm.NewValue(order{State: u.Audio.State, Quantum: u.Audio.Quantum, Rate: u.Audio.Rate})
@@ -120,12 +155,18 @@ func (m *Machine) Order(kind string, want fsm.Value) {
 	_ = m.commitLocked() // told by the next change
 }
 
-// obeyLocked lets the agent of u, if there is one, follow the standing order.
+// obeyLocked lets the agent of u, if there is one, follow the standing orders.
 func (m *Machine) obeyLocked(u *user) {
-	if want, ok := m.standing["audio"]; ok && u.Agent {
-		name := strconv.Itoa(int(u.UID))
-		m.dropLocked(func(e event) bool { return e.Verb == audioSet && e.Name == name })
-		m.beginLocked(event{Verb: audioSet, Name: name, Order: want})
+	for _, kind := range slices.Sorted(maps.Keys(m.standing)) {
+		if !u.Agent {
+			return
+		}
+		verb, name := audioSet, orderName(u.UID, kind)
+		if kind != "audio" {
+			verb = userSlice
+		}
+		m.dropLocked(func(e event) bool { return e.Verb == verb && e.Name == name })
+		m.beginLocked(event{Verb: verb, Name: name, Order: m.standing[kind]})
 	}
 }
 

@@ -56,6 +56,7 @@ var commands = map[string]func(m *Machine, args []string) (string, error){
 		return onOff(&m.world.Work.WebOff, false, "web", args)
 	},
 	"requests": (*Machine).requestsLocked,
+	"engine":   (*Machine).engineLocked,
 	"pod":      (*Machine).podLocked,
 	"cordon": func(m *Machine, args []string) (string, error) {
 		return onOff(&m.world.Work.Cordoned, true, "cordon", args)

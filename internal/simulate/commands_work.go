@@ -12,7 +12,7 @@ import (
 
 // usageWork lists the commands about what is under way.
 const usageWork = `build start|stop · job start PROGRAM [CPU] · job stop PROGRAM · apt start|stop · ` +
-	`inhibit start WHO [WHY] · inhibit stop WHO · web on|off · requests RUNNING [WAITING] · ` +
+	`inhibit start WHO [WHY] · inhibit stop WHO · web on|off · requests RUNNING [WAITING [SECONDS]] · engine UNIT leave|end · ` +
 	`pod start NAME [GPUS] · pod stop NAME · cordon on|off · power mains [PERCENT] · power battery PERCENT`
 
 // terminal is the unit of what dev runs in a terminal.
@@ -132,29 +132,6 @@ func onOff(flag *bool, on bool, what string, args []string) (string, error) {
 	}
 	*flag = (args[0] == "on") == on
 	return what + " is " + args[0], nil
-}
-
-func (m *Machine) requestsLocked(args []string) (string, error) {
-	if len(args) < 1 || len(args) > 2 {
-		return "", fmt.Errorf("say requests RUNNING [WAITING]")
-	}
-	var n [2]int
-	for i, text := range args {
-		var err error
-		if n[i], err = number(text, 100000); err != nil {
-			return "", err
-		}
-	}
-	for _, id := range []string{aiUnit, vllmUnit} {
-		if m.world.Units[id].Active == "active" {
-			if m.world.Work.Requests == nil {
-				m.world.Work.Requests = map[string]requests{}
-			}
-			m.world.Work.Requests[id] = requests{n[0], n[1]}
-			return fmt.Sprintf("%s works on %d requests, %d wait", id, n[0], n[1]), nil
-		}
-	}
-	return "", fmt.Errorf("no AI server is active; say modectl switch compute")
 }
 
 // podLocked starts or ends a pod. The node comes up with the first one.

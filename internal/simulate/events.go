@@ -26,6 +26,7 @@ const (
 	gpuSet      = "gpu set"
 	sliceSet    = "slice set"
 	audioSet    = "audio set"
+	userSlice   = "user-slice set"
 	desktopEnd  = "desktop end"
 	lookAt      = "look"
 )
@@ -36,7 +37,7 @@ func Verbs() []string {
 	return []string{
 		unitStart + " UNIT", unitStop + " UNIT", unitReady + " UNIT", sessionEnd + " ID", sessionKill + " ID",
 		greeter + " seat0", managerEnd + " UID", desktopEnd + " UID", gpuFree + " GPU", gpuSet + " GPU", sliceSet + " SLICE",
-		audioSet + " UID", lookAt + " PART",
+		audioSet + " UID", userSlice + " UID/SLICE", lookAt + " PART",
 	}
 }
 
@@ -47,6 +48,7 @@ var paces = map[string]time.Duration{
 	sessionEnd: 400 * time.Millisecond, sessionKill: 100 * time.Millisecond,
 	greeter: 500 * time.Millisecond, managerEnd: 400 * time.Millisecond, desktopEnd: 300 * time.Millisecond,
 	gpuFree: 500 * time.Millisecond, sliceSet: 40 * time.Millisecond, audioSet: 150 * time.Millisecond,
+	userSlice: 60 * time.Millisecond,
 }
 
 // errSimulated is what an operation that was made to fail says.
@@ -256,6 +258,8 @@ func (m *Machine) happenLocked(e event) outcome {
 		m.sliceSetLocked(e)
 	case audioSet:
 		m.audioSetLocked(e)
+	case userSlice:
+		m.userSliceSetLocked(e)
 	}
 	return outcome{result: "done"}
 }

@@ -33,7 +33,7 @@ func (m *Machine) Timing() actions.Timing {
 	return actions.Timing{
 		SessionTerm: deadline(45 * time.Second), SessionKill: deadline(15 * time.Second),
 		GPUBarrier: deadline(30 * time.Second), GPUSettings: deadline(time.Minute), Audio: deadline(30 * time.Second), Hook: deadline(10 * time.Minute),
-		UnitStart: deadline(90 * time.Second), UnitStop: deadline(90 * time.Second), UnitReady: deadline(2 * time.Minute),
+		UnitStart: deadline(90 * time.Second), UnitStop: deadline(90 * time.Second), UnitReady: deadline(2 * time.Minute), UnitKill: deadline(15 * time.Second),
 		Stable: look(time.Second), Poll: look(200 * time.Millisecond),
 	}
 }
@@ -171,7 +171,7 @@ func (m *Machine) managerEndedLocked(e event) {
 	if u == nil || slices.ContainsFunc(m.world.Sessions, func(s facts.Session) bool { return s.UID == u.UID }) {
 		return
 	}
-	u.Manager, u.Graphical, u.Agent, u.Audio = false, false, false, audio{}
+	u.Manager, u.Graphical, u.Agent, u.Audio, u.Slices = false, false, false, audio{}, nil
 	m.world.setManager(u, "inactive", "dead")
 	m.releaseLocked(func(p facts.Process) bool { return p.Unit == managerOf(u.UID) })
 }

@@ -114,6 +114,7 @@ func TestAStandingOrderIsFollowedByThoseWhoAreThereAndThoseWhoCome(t *testing.T)
 	synctest.Test(t, func(t *testing.T) {
 		m := machine(t, t.TempDir())
 		m.Order("audio", `{"state":"off"}`)
+		m.Order("slices/background.slice", `{"cpu-weight":10}`)
 		time.Sleep(time.Second)
 		if uids, _ := m.AudioServers(t.Context()); len(uids) != 0 {
 			t.Errorf("%v still have sound", uids)
@@ -125,6 +126,10 @@ func TestAStandingOrderIsFollowedByThoseWhoAreThereAndThoseWhoCome(t *testing.T)
 		}
 		have, err := m.Capture(t.Context(), 1001, "audio")
 		if err != nil || have != `{"state":"off"}` {
+			t.Errorf("got %s, %v", have, err)
+		}
+		have, err = m.Capture(t.Context(), 1001, "slices/background.slice")
+		if err != nil || have != `{"cpu-weight":10}` {
 			t.Errorf("got %s, %v", have, err)
 		}
 	})

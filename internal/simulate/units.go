@@ -52,6 +52,7 @@ func (m *Machine) State(_ context.Context, name string) (actions.UnitState, erro
 	s := actions.UnitState{
 		ID: id, Load: u.Load, Active: u.Active, Sub: u.Sub, Result: u.Result, ConditionResult: !u.Skipped,
 		Type: u.Type, InvocationID: u.Invocation, RemainAfterExit: u.Remains, Processes: u.Processes + m.world.processes(id),
+		Gated: u.Gated,
 	}
 	if u.EnvFile {
 		s.EnvironmentFiles = []string{EnvDir + "/" + id}
@@ -215,7 +216,9 @@ func (m *Machine) unitStoppedLocked(e event) outcome {
 			m.queueLocked(name, member, unitStop, "deactivating")
 		}
 	}
-	m.releaseLocked(func(p facts.Process) bool { return p.Unit == e.Name })
+	if u.AI == nil || !u.AI.Leaves {
+		m.releaseLocked(func(p facts.Process) bool { return p.Unit == e.Name })
+	}
 	if e.Name == displayDM {
 		m.endGreetersLocked()
 	}
@@ -236,6 +239,7 @@ func (m *Machine) serveLocked(id string, u *unit) {
 		}
 	}
 	delete(m.world.Work.Requests, id)
+	u.AI.Paused = false
 	u.AI.ReadyAt = m.nowLocked().Add(m.pace(unitReady))
 }
 

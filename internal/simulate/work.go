@@ -30,8 +30,6 @@ type job struct {
 	Since time.Time `json:"since"`
 }
 
-type requests struct{ Running, Waiting int }
-
 // What the machine's services are called.
 const (
 	webURL = "http://127.0.0.1:8080"
@@ -99,8 +97,8 @@ func (w *world) seeServers(f *facts.Facts) {
 		case f.At.Before(u.AI.ReadyAt):
 			s.Unknown = "it does not answer yet"
 		default:
-			r := w.Work.Requests[id]
-			s.Healthy, s.Models = true, []string{"simulated-70b"}
+			r := w.Work.Requests[id].at(f.At)
+			s.Healthy, s.Models = true, []string{model}
 			s.Running, s.Waiting, s.Generating = r.Running, r.Waiting, r.Running > 0
 		}
 		f.VLLM.List = append(f.VLLM.List, s)

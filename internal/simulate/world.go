@@ -5,6 +5,7 @@ import (
 
 	"github.com/modectl/moded/pkg/actions"
 	"github.com/modectl/moded/pkg/facts"
+	"github.com/modectl/moded/pkg/fsm"
 )
 
 // world is all there is of the machine, and what is kept in its file.
@@ -67,6 +68,10 @@ type inference struct {
 	URL     string    `json:"url"`
 	Comm    string    `json:"comm"`
 	ReadyAt time.Time `json:"ready-at,omitzero"`
+	// Paused servers begin no new request; Leaves lets the process outlive the
+	// unit's stop.
+	Paused bool `json:"paused,omitempty"`
+	Leaves bool `json:"leaves,omitempty"`
 }
 
 // user is somebody who may log in, with the manager and the sound that exist
@@ -81,6 +86,8 @@ type user struct {
 	// Agent is true while moded-agent of the user is on the bus.
 	Agent bool  `json:"agent"`
 	Audio audio `json:"audio"`
+	// Slices are those of the manager that were limited, as they were ordered.
+	Slices map[string]fsm.Value `json:"slices,omitempty"`
 }
 
 // audio is a user's PipeWire.
@@ -107,7 +114,7 @@ const (
 	aiUnit    = "ai.service"
 	aiURL     = "http://127.0.0.1:8000/health"
 	vllmUnit  = "vllm.service"
-	vllmURL   = "http://127.0.0.1:8001/health"
+	vllmURL   = "http://127.0.0.1:8000/health" // the two are never up together
 	userUnit  = "user@1000.service"
 	shellUnit = "org.gnome.Shell@wayland.service"
 	gpu0UUID  = "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"

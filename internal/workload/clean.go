@@ -26,7 +26,11 @@ func Words(text string) string {
 // clean makes all words of an answer fit to be shown. The helper does so, too;
 // but it reads what strangers send, and the brain does not rely on it.
 func (a *Answer) clean() {
-	a.Detail = Words(a.Detail)
+	a.Detail, a.Unpaused = Words(a.Detail), Words(a.Unpaused)
+	if s := a.Serving; s != nil {
+		s.Problem, s.Unlisted, s.Uncounted = Words(s.Problem), Words(s.Unlisted), Words(s.Uncounted)
+		each(s.Models, facts.Clean)
+	}
 	if a.VLLM != nil {
 		a.VLLM.Unknown = Words(a.VLLM.Unknown)
 		for i := range a.VLLM.List {

@@ -45,10 +45,11 @@ func TestWhatTheHelperSaysIsFitToBeShown(t *testing.T) {
 	part := func(s string) facts.Part { return facts.Part{Unknown: s} }
 	all := func(s string) workload.Answer {
 		return workload.Answer{
-			Detail: s,
-			VLLM:   &facts.VLLM{Part: part(s), List: []facts.VLLMServer{{Part: part(s), Name: "main", Models: []string{s}}}},
-			Web:    &facts.Web{Part: part(s), List: []facts.DAW{{Part: part(s), URL: "http://localhost", User: s, State: s}}},
-			Pods:   &facts.Pods{Part: part(s), Node: s, List: []facts.Pod{{Namespace: s, Name: s, UID: s, Phase: s, Owner: s}}},
+			Detail: s, Unpaused: s,
+			Serving: &workload.Serving{Problem: s, Models: []string{s}, Unlisted: s, Uncounted: s},
+			VLLM:    &facts.VLLM{Part: part(s), List: []facts.VLLMServer{{Part: part(s), Name: "main", Models: []string{s}}}},
+			Web:     &facts.Web{Part: part(s), List: []facts.DAW{{Part: part(s), URL: "http://localhost", User: s, State: s}}},
+			Pods:    &facts.Pods{Part: part(s), Node: s, List: []facts.Pod{{Namespace: s, Name: s, UID: s, Phase: s, Owner: s}}},
 		}
 	}
 	c := answering(t, all(dirty))

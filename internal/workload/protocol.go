@@ -12,7 +12,7 @@ import (
 
 // Protocol is what both sides must agree on. Its number also changes with every
 // change of the facts in an Answer.
-var Protocol = helper.Protocol{Name: "moded-workload", Number: 2, MaxQuestion: 16 << 10, MaxAnswer: 2 << 20}
+var Protocol = helper.Protocol{Name: "moded-workload", Number: 3, MaxQuestion: 16 << 10, MaxAnswer: 2 << 20}
 
 // Question is what the helper is asked. The zero Question asks nothing.
 type Question struct {
@@ -25,6 +25,19 @@ type Question struct {
 	// Node asks for the pods on this node of the cluster; LocalNode for those on
 	// the node that has the host's name.
 	Node string `json:"node,omitempty"`
+	// Serving is the URL of one vLLM server: is it ready, what does it serve, and
+	// what has it to do at this moment?
+	Serving string `json:"serving,omitempty"`
+	// Pause asks for something to be done: a server begins nothing new, or accepts
+	// again.
+	Pause *Pause `json:"pause,omitempty"`
+}
+
+// Pause is a vLLM server that shall finish what it has and begin nothing new, or
+// accept requests again.
+type Pause struct {
+	URL string `json:"url"`
+	On  bool   `json:"on"`
 }
 
 // LocalNode as a Question's Node is the host's name.
@@ -44,4 +57,27 @@ type Answer struct {
 	VLLM   *facts.VLLM `json:"vllm,omitempty"`
 	Web    *facts.Web  `json:"web,omitempty"`
 	Pods   *facts.Pods `json:"pods,omitempty"`
+	// Serving is what was asked; Paused that it was done, and Unpaused why not.
+	Serving  *Serving `json:"serving,omitempty"`
+	Paused   bool     `json:"paused,omitempty"`
+	Unpaused string   `json:"unpaused,omitempty"`
+}
+
+// Serving is a vLLM server at one moment. Each word of why is empty when what it
+// is about is known.
+type Serving struct {
+	// Problem is why it is not ready; Absent is set when nobody listens there.
+	Problem string `json:"problem,omitempty"`
+	Absent  bool   `json:"absent,omitempty"`
+	// Models are the names under which it serves; Unlisted is why they are not
+	// known.
+	Models   []string `json:"models,omitempty"`
+	Unlisted string   `json:"unlisted,omitempty"`
+	// Running and Waiting are requests of all engines; Uncounted is why they are
+	// not known.
+	Running   int    `json:"running,omitempty"`
+	Waiting   int    `json:"waiting,omitempty"`
+	Uncounted string `json:"uncounted,omitempty"`
+	// Paused is nil when the server has no endpoint for it.
+	Paused *bool `json:"paused,omitempty"`
 }

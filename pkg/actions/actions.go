@@ -33,7 +33,10 @@ type Hands struct {
 	Orders  Orders
 	Files   Files
 	Prober  Prober
-	Timing  Timing
+	// Services and Servers are for vLLM.
+	Services Services
+	Servers  Servers
+	Timing   Timing
 	// EnvDir is the directory of Files' environment files as units name it;
 	// empty means /run/moded/env.
 	EnvDir string
@@ -45,14 +48,16 @@ func New(h Hands) map[string]fsm.Action {
 	h.EnvDir = cmp.Or(h.EnvDir, "/run/moded/env")
 	jobs := jobs{units: h.Units, timing: h.Timing}
 	return map[string]fsm.Action{
-		"gui":    gui{Hands: h, jobs: jobs},
-		"gpus":   gpus{devices: h.Devices, cards: h.Cards, orders: h.Orders, jobs: jobs, timing: h.Timing, turn: make(chan struct{}, 1)},
-		"target": target{units: h.Units, jobs: jobs},
-		"units":  units{Hands: h, jobs: jobs},
-		"slices": limits{slices: h.Slices},
-		"audio":  audio{agents: h.Agents, timing: h.Timing},
-		"tune":   tune{jobs: jobs},
-		"hook":   hook{units: h.Units, jobs: jobs},
+		"gui":         gui{Hands: h, jobs: jobs},
+		"gpus":        gpus{devices: h.Devices, cards: h.Cards, orders: h.Orders, jobs: jobs, timing: h.Timing, turn: make(chan struct{}, 1)},
+		"target":      target{units: h.Units, jobs: jobs},
+		"units":       units{Hands: h, jobs: jobs},
+		"slices":      limits{slices: h.Slices},
+		"user-slices": userSlices{agents: h.Agents, timing: h.Timing},
+		"audio":       audio{agents: h.Agents, timing: h.Timing},
+		"tune":        tune{jobs: jobs},
+		"vllm":        vllm{Hands: h, jobs: jobs},
+		"hook":        hook{units: h.Units, jobs: jobs},
 	}
 }
 
@@ -65,6 +70,7 @@ func (t Timing) orDefault() Timing {
 		UnitStart:   cmp.Or(t.UnitStart, 90*time.Second),
 		UnitStop:    cmp.Or(t.UnitStop, 90*time.Second),
 		UnitReady:   cmp.Or(t.UnitReady, 2*time.Minute),
+		UnitKill:    cmp.Or(t.UnitKill, 15*time.Second),
 		Stable:      cmp.Or(t.Stable, time.Second),
 		Audio:       cmp.Or(t.Audio, 30*time.Second),
 		Hook:        cmp.Or(t.Hook, 10*time.Minute),
@@ -95,12 +101,15 @@ func (d duration) or(otherwise time.Duration) time.Duration {
 	return cmp.Or(time.Duration(d), otherwise)
 }
 
-// until asks every interval until ok is true or the limit is over, which is
-// false without an error. An error of ask, or the end of ctx, ends it too.
+// until asks until ok is true or the limit is over, which is false without an
+// error. An error of ask, or the end of ctx, ends it too. It asks often at first,
+// for most of what is waited for comes at once, and then less and less so, down
+// to every interval: what is late by little is noticed late by less.
 func until(ctx context.Context, limit, every time.Duration, ask func() (ok bool, err error)) (bool, error) {
 	deadline := time.NewTimer(limit)
 	defer deadline.Stop()
-	tick := time.NewTicker(every)
+	wait := max(every/16, time.Millisecond)
+	tick := time.NewTimer(wait)
 	defer tick.Stop()
 	for {
 		if ok, err := ask(); ok || err != nil {
@@ -112,6 +121,8 @@ func until(ctx context.Context, limit, every time.Duration, ask func() (ok bool,
 		case <-deadline.C:
 			return ask()
 		case <-tick.C:
+			wait = min(wait+wait/2, every)
+			tick.Reset(wait)
 		}
 	}
 }

@@ -14,7 +14,10 @@ var (
 	_ fsm.Adopter = gui{}
 	_ fsm.Adopter = target{}
 	_ fsm.Adopter = units{}
+	_ fsm.Adopter = userSlices{}
+	_ fsm.Adopter = vllm{}
 	_ fsm.Resumer = audio{}
+	_ fsm.Resumer = userSlices{}
 )
 
 // Resembles leaves the standing order out: what users hear decides.
@@ -70,6 +73,16 @@ func (u units) Resembles(ctx context.Context, key string, want fsm.Value) (bool,
 	if err != nil {
 		return false, err
 	}
-	s, err := u.jobs.state(ctx, key)
+	s, err := u.jobs.glance(ctx, key)
 	return err == nil && s.up() == (v.State == "active"), err
+}
+
+// Resembles leaves gate, environment and what the server says out.
+func (a vllm) Resembles(ctx context.Context, _ string, want fsm.Value) (bool, error) {
+	v, err := decodeVLLM(want)
+	if err != nil {
+		return false, err
+	}
+	s, err := a.jobs.state(ctx, v.Unit)
+	return err == nil && s.up() == (v.State == "on"), err
 }

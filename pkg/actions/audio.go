@@ -79,12 +79,19 @@ func (a audio) Capture(context.Context, string, fsm.Value) (fsm.Snapshot, error)
 	return fsm.NewValue(audioSnapshot{Standing: a.agents.Standing("audio")}), nil
 }
 
-// Do gives the order and waits until it is followed.
+// Do gives the order and waits until it is followed. Where it stands already and
+// is not followed, it is given once more: agents do not fight what their user
+// did, unless they are told to.
 func (a audio) Do(ctx context.Context, _ string, want fsm.Value) error {
 	if _, err := decodeAudio(want); err != nil {
 		return err
 	}
-	if a.standing() != want || a.agents.Standing("audio") == "" {
+	stands := a.agents.Standing("audio") == want
+	if stands {
+		left, err := a.disobedient(ctx, want)
+		stands = err == nil && len(left) == 0
+	}
+	if !stands {
 		a.agents.Order("audio", want)
 	}
 	left, err := a.followed(ctx, want)

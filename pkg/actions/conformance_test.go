@@ -78,8 +78,12 @@ func TestEveryActionConforms(t *testing.T) {
 		"timer that stops":           {kind: "units", key: "fstrim.timer", want: `{"state":"inactive"}`},
 		"target that is entered":     {kind: "target", want: studio},
 		"target without members":     {kind: "target", want: compute},
+		"target that is isolated":    {kind: "target", want: isolated, prepare: isolable},
 		"targets that are left":      {kind: "target", want: `{"target":"","others":["moded-desktop.target"],"next":"moded-studio.target"}`},
 		"slice":                      {kind: "slices", key: "system.slice", want: `{"cpu-weight":20,"memory-high":1073741824,"allowed-cpus":"2-3,5"}`},
+		"slice of users":             {kind: "user-slices", key: "background.slice", want: `{"cpu-weight":20,"memory-high":18446744073709551615}`},
+		"slice of users again":       {kind: "user-slices", key: "background.slice", want: `{"cpu-weight":20}`, prepare: ordered},
+		"slice of nobody":            {kind: "user-slices", key: "background.slice", want: `{"io-weight":20}`, prepare: headless},
 		"audio off":                  {kind: "audio", want: `{"state":"off"}`},
 		"audio in real time":         {kind: "audio", want: `{"state":"realtime","quantum":64,"rate":48000}`},
 		"audio on again":             {kind: "audio", want: `{"state":"on"}`, prepare: func(m *actionstest.Machine) { m.Orders["audio"] = `{"state":"off"}`; m.Audio[1000] = `{"state":"off"}` }},
@@ -95,6 +99,16 @@ func TestEveryActionConforms(t *testing.T) {
 		"tuning that begins":         {kind: "tune", want: `{"state":"low-latency"}`},
 		"tuning that ends":           {kind: "tune", want: `{"state":"off"}`, prepare: func(m *actionstest.Machine) { m.Units["moded-tune.service"].Active = "active" }},
 		"tuning of nobody ends":      {kind: "tune", want: `{"state":"off"}`, prepare: func(m *actionstest.Machine) { delete(m.Units, "moded-tune.service") }},
+		"server that starts":         {kind: "vllm", key: "main", want: vllmBoth, prepare: serves},
+		"server that is given more":  {kind: "vllm", key: "main", want: vllmBoth, prepare: servesOne},
+		"server that is right":       {kind: "vllm", key: "main", want: vllmOne, prepare: servesOne},
+		"server behind a shut gate":  {kind: "vllm", key: "main", want: vllmBoth, prepare: func(m *actionstest.Machine) { serves(m); m.Denied["vllm.service"] = true }},
+		"server that stops":          {kind: "vllm", key: "main", want: vllmOff, prepare: servesOne},
+		"server that pauses, stops":  {kind: "vllm", key: "main", want: vllmOff, prepare: func(m *actionstest.Machine) { servesOne(m); m.Units["vllm.service"].Server.Pauses = true }},
+		"server that must be killed": {kind: "vllm", key: "main", want: vllmOff, prepare: func(m *actionstest.Machine) { servesOne(m); m.Units["vllm.service"].Server.Leaves = true }},
+		"server that is deaf":        {kind: "vllm", key: "main", want: vllmOff, prepare: func(m *actionstest.Machine) { servesOne(m); m.Units["vllm.service"].Server.Deaf = true }},
+		"server that is off already": {kind: "vllm", key: "main", want: vllmOff, prepare: serves},
+		"server that is not there":   {kind: "vllm", key: "main", want: vllmOff},
 		"hook that stays":            {kind: "hook", key: "mount-scratch.service", want: `{}`},
 		"hook that runs and ends":    {kind: "hook", key: "backup.service", want: `{}`},
 	} {
@@ -110,6 +124,12 @@ func TestEveryActionConforms(t *testing.T) {
 			})
 		})
 	}
+}
+
+// ordered is the machine with another order for a slice of the users.
+func ordered(m *actionstest.Machine) {
+	m.Orders["slices/background.slice"] = `{"cpu-weight":30}`
+	m.Slices[1000] = map[string]fsm.Value{"background.slice": `{"cpu-weight":30}`}
 }
 
 // headless is the machine after the GUI was ended.

@@ -28,16 +28,22 @@ func TestStepsAreDescribedAndBounded(t *testing.T) {
 		"unit": {"units", "ai.service", `{"state":"active","environment":{"GPUS":"0,1"},"ready":"http://127.0.0.1/","ready-timeout":"20m"}`, false,
 			"start ai.service: with GPUS=0,1; wait until it is ready, for 20m0s at most", 23*time.Minute + 30*time.Second},
 		"unit off":  {"units", "ai.service", `{"state":"inactive","stop-timeout":"10s"}`, true, "stop ai.service: ", 2*time.Minute + 10*time.Second},
+		"vllm":      {"vllm", "main", vllmBoth, false, "start vllm.service on gpu1, gpu0: wait until it serves qwen, for 20m0s at most", 33*time.Minute + 45*time.Second},
+		"ranks":     {"vllm", "main", `{"state":"on","unit":"a.service","url":"u","gpus":[{"name":"others"}],"tensor-parallel":2}`, false, "start a.service on others: tensor parallel over 2 GPUs; wait until it is ready, for 20m0s at most", 31*time.Minute + 45*time.Second},
+		"vllm off":  {"vllm", "main", vllmOff, true, "drain and stop vllm.service: wait until its requests have ended, for 2m0s at most", 13*time.Minute + 15*time.Second},
 		"barrier":   {"gpus", "gpu0", `{"owner":"nobody"}`, true, "wait until gpu0 is free: until nobody holds it, for 30s at most", time.Minute},
 		"barrier 2": {"gpus", "gpu0", `{"owner":"nobody","but":"graphics","release-timeout":"5s"}`, true, "wait until gpu0 is free: until no compute process holds it, for 5s at most", 35 * time.Second},
 		"owner":     {"gpus", "gpu0", `{"owner":"compute"}`, false, "give gpu0 to compute: ", time.Minute},
 		"slice":     {"slices", "system.slice", `{"cpu-weight":20,"memory-high":18446744073709551615,"allowed-cpus":"3,2"}`, false, `limit system.slice: cpu-weight 20, memory-high unset, allowed-cpus "2-3"`, 0},
+		"of users":  {"user-slices", "background.slice", `{"cpu-weight":20}`, false, "limit background.slice of each user: cpu-weight 20", time.Minute},
 		"audio off": {"audio", "", `{"state":"off"}`, true, "stop audio of all users: ", time.Minute},
 		"realtime":  {"audio", "", `{"state":"realtime","quantum":64,"rate":48000}`, false, "audio in real time: quantum 64; rate 48000", time.Minute},
 		"tuning":    {"tune", "", `{"state":"low-latency"}`, false, "tune the kernel for low latency: CPU governor, wake-up latency and swappiness, while moded-tune.service is active", 2 * time.Minute},
 		"no tuning": {"tune", "", `{"state":"off"}`, false, "end low-latency tuning: ", 2 * time.Minute},
 		"hook":      {"hook", "backup.service", `{}`, false, "run backup.service: ", 10*time.Minute + 30*time.Second},
 		"a target":  {"target", "", `{"target":"a.target","start":["b.service","a.target"]}`, false, "enter a.target: start b.service; start a.target", 5 * time.Minute},
+		"isolation": {"target", "", `{"target":"a.target","isolate":true,"start":["a.target"],"doomed":["cups.service"]}`, false,
+			"isolate a.target: start a.target; stop cups.service, which the target does not want", 5 * time.Minute},
 	} {
 		summary, details := table[test.kind].(fsm.Describer).Describe(test.key, test.want, test.release)
 		if got := summary + ": " + strings.Join(details, "; "); got != test.says {

@@ -74,6 +74,11 @@ func TestDoTellsWhyItFailed(t *testing.T) {
 			[]string{"uid 1001: audio runs without moded-agent"}},
 		"a slice that nobody is in": {"slices", "background.slice", `{"cpu-weight":10}`,
 			func(*actionstest.Machine) {}, []string{"background.slice has no processes and no unit file"}},
+		"an agent that cannot limit": {"user-slices", "background.slice", `{"cpu-weight":10}`,
+			func(m *actionstest.Machine) { m.Deaf[1000] = true },
+			[]string{"background.slice is not as ordered after 30s: uid 1000: cpu is not delegated"}},
+		"CPUs of a user's slice": {"user-slices", "background.slice", `{"allowed-cpus":"0-3"}`,
+			func(*actionstest.Machine) {}, []string{`a user's manager cannot keep allowed-cpus "0-3"`}},
 		"a hook that fails": {"hook", "backup.service", `{}`,
 			func(m *actionstest.Machine) { m.Units["backup.service"].Fails = true },
 			[]string{"cannot start backup.service", "exit-code"}},
@@ -139,7 +144,6 @@ func TestPreflightTellsWhatIsInTheWay(t *testing.T) {
 			},
 			says: "without a dash"},
 		"a oneshot that cannot stay": {kind: "units", key: "backup.service", want: `{"state":"active"}`, says: "RemainAfterExit"},
-		"the hard isolate":           {kind: "target", want: `{"target":"moded-studio.target","isolate":true}`, says: "isolate = true is not supported"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -156,5 +160,33 @@ func TestPreflightTellsWhatIsInTheWay(t *testing.T) {
 				t.Errorf("error %v does not say %q", err, test.says)
 			}
 		})
+	}
+}
+
+// A gate that is missing is told, and stops nothing.
+func TestAGUIWithoutAGateIsAdvisedOf(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		want  fsm.Value
+		gated bool
+		says  string
+	}{
+		"gated":    {guiOff, true, ""},
+		"not":      {guiOff, false, "no-gate: gdm.service has no gate"},
+		"goes on":  {guiOn, false, ""},
+		"no units": {`{"state":"off","units":["nope.service","graphical.target"]}`, false, ""},
+	} {
+		m := workstation()
+		m.Units["gdm.service"].Gated = test.gated
+		var got string
+		for _, a := range actions.New(m.Hands())["gui"].(fsm.Adviser).Advise(t.Context(), "", test.want) {
+			got += a.Code + ": " + a.Summary
+			if !strings.Contains(a.Remedy, "/etc/systemd/system/gdm.service.d/50-moded-gate.conf") {
+				t.Errorf("%s: remedy is %q", name, a.Remedy)
+			}
+		}
+		if (got == "") != (test.says == "") || !strings.HasPrefix(got, test.says) {
+			t.Errorf("%s: %q, want %q", name, got, test.says)
+		}
 	}
 }

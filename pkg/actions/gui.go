@@ -137,12 +137,9 @@ func (g gui) Capture(ctx context.Context, _ string, want fsm.Value) (fsm.Snapsho
 
 // look says how a unit and its gate are.
 func (g gui) look(ctx context.Context, name string) (guiUnit, error) {
-	s, err := g.Hands.Units.State(ctx, name)
-	if errors.Is(err, ErrNoUnit) || err == nil && !s.exists() {
-		return guiUnit{Name: name}, nil
-	}
-	if err != nil {
-		return guiUnit{}, fmt.Errorf("cannot look at %s: %w", name, err)
+	s, err := g.jobs.glance(ctx, name)
+	if err != nil || !s.exists() {
+		return guiUnit{Name: name}, err
 	}
 	shut, err := g.Files.Denied(s.ID)
 	if err != nil {
@@ -178,8 +175,22 @@ func (g gui) turnOn(ctx context.Context, names []string) error {
 			return err
 		}
 	}
+	return g.startAll(ctx, names)
+}
+
+// startAll starts the units one after the other, and then watches them all at
+// once for as long as one of them would be watched.
+func (g gui) startAll(ctx context.Context, names []string) error {
+	var begun []watched
 	for _, name := range names {
-		if err := g.jobs.start(ctx, name, g.Timing.UnitStart); err != nil {
+		w, err := g.jobs.begin(ctx, name, g.Timing.UnitStart)
+		if err != nil {
+			return err
+		}
+		begun = append(begun, w)
+	}
+	for _, w := range begun {
+		if err := g.jobs.stays(ctx, w); err != nil {
 			return err
 		}
 	}
@@ -282,7 +293,7 @@ func (g gui) Settled(ctx context.Context, _ string, want fsm.Value) (bool, error
 // allUp is stricter than Active, which a unit is on its way too.
 func (g gui) allUp(ctx context.Context, names []string) (bool, error) {
 	for _, name := range names {
-		if s, err := g.Hands.Units.State(ctx, name); err != nil || !s.up() {
+		if s, err := g.jobs.glance(ctx, name); err != nil || !s.up() {
 			return false, err
 		}
 	}

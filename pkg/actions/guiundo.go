@@ -30,15 +30,13 @@ func (g gui) undoOff(ctx context.Context, was guiSnapshot) error {
 			}
 		}
 	}
+	var names []string
 	for _, unit := range was.Units {
-		if !unit.Active {
-			continue
-		}
-		if err := g.jobs.start(ctx, unit.Name, g.Timing.UnitStart); err != nil {
-			return err
+		if unit.Active {
+			names = append(names, unit.Name)
 		}
 	}
-	return nil
+	return g.startAll(ctx, names)
 }
 
 // undoOn stops the units that it started, unless somebody has logged in by now:

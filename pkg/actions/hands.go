@@ -36,6 +36,10 @@ type UnitState struct {
 	Processes       int // in its cgroup, -1 when unknown
 	// MainPID is the service's main process, 0 when there is none.
 	MainPID uint32
+	// Pending tells whether a job of the unit waits or runs.
+	Pending bool
+	// Gated tells whether a condition on its gate file holds the unit's starts.
+	Gated bool
 }
 
 // Units is PID 1's side: jobs and states. Start and Stop return when the job is
@@ -49,6 +53,52 @@ type Units interface {
 	// Members lists what the unit pulls in: WantedBy= and RequiredBy= of it,
 	// one level, that are PartOf= it.
 	Members(ctx context.Context, unit string) ([]string, error)
+}
+
+// Graph is a Units that knows how units hang together, which is what isolating
+// one of them goes by.
+type Graph interface {
+	// Awake lists the units that are not at rest by their primary names, but
+	// for devices, which no job stops.
+	Awake(ctx context.Context) ([]string, error)
+	// Links reads what jobs would follow from a unit. One that does not exist
+	// has none, without an error.
+	Links(ctx context.Context, unit string) (Links, error)
+	// Isolate starts the unit and stops all that it does not want. It returns
+	// when the start is finished; some may still be stopping then.
+	Isolate(ctx context.Context, unit string) (result string, err error)
+	// StopAlone stops the unit, and nothing that is part of it.
+	StopAlone(ctx context.Context, unit string) (result string, err error)
+}
+
+// Links are a unit's dependencies, see systemd.unit(5), by what follows them.
+type Links struct {
+	// ID is the primary name, Loaded whether it can be started at all.
+	ID     string
+	Loaded bool
+	// AllowIsolate and IgnoreOnIsolate are the unit's own words.
+	AllowIsolate    bool
+	IgnoreOnIsolate bool
+	// Lost is true for what nobody can start again by hand: a transient unit,
+	// or one that refuses it.
+	Lost bool
+	// Needs and Pulls are started with it, and it fails without Needs
+	// (Requires= and its kin; Wants= and its). Fights are stopped for it
+	// (Conflicts=), Drags with it (RequiredBy=, ConsistsOf= and their kin).
+	Needs  []string
+	Pulls  []string
+	Fights []string
+	Drags  []string
+	// TriggeredBy are sockets, timers and paths that start it, Triggers what it
+	// starts as one of them.
+	TriggeredBy []string
+	Triggers    []string
+}
+
+// Glancer is a Units that can read the least of a unit for less: ID, Load,
+// Active and Sub. Most looks at a unit want no more.
+type Glancer interface {
+	Glance(ctx context.Context, unit string) (UnitState, error)
 }
 
 // Slices reads and sets resource limits at PID 1, runtime only. A slice that has
@@ -77,7 +127,8 @@ type Leaders interface {
 	Leader(ctx context.Context, id string) (pid uint32, err error)
 }
 
-// Agents reaches the users' agents.
+// Agents reaches the users' agents. A kind is one that agents know, audio or
+// session; of slices it says which: slices/background.slice.
 type Agents interface {
 	// Registered lists uids with an agent on the bus.
 	Registered() []uint32
@@ -162,6 +213,9 @@ type Timing struct {
 	UnitStart time.Duration
 	UnitStop  time.Duration
 	UnitReady time.Duration
+	// UnitKill is how long what a stopped unit left in its cgroup may take to end
+	// before it is killed: 15 s.
+	UnitKill time.Duration
 	// Stable is how long a service must stay up whose start proves nothing
 	// (Type=simple, exec, idle): 1 s.
 	Stable time.Duration

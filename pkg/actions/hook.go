@@ -61,7 +61,7 @@ func (h hook) Do(ctx context.Context, key string, _ fsm.Value) error {
 	case s.down():
 		return nil
 	}
-	return h.jobs.stays(ctx, key)
+	return h.jobs.stays(ctx, watched{unit: key, first: s, since: time.Now()})
 }
 
 // Undo stops the unit unless it was active before.

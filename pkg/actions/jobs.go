@@ -53,7 +53,20 @@ func (s UnitState) describe() string {
 
 // state is State, with a unit that PID 1 does not know as an inactive one.
 func (j jobs) state(ctx context.Context, unit string) (UnitState, error) {
-	s, err := j.units.State(ctx, unit)
+	return j.look(ctx, unit, j.units.State)
+}
+
+// glance is ID, Load, Active and Sub of a unit, likewise. The rest may be
+// missing.
+func (j jobs) glance(ctx context.Context, unit string) (UnitState, error) {
+	if g, ok := j.units.(Glancer); ok {
+		return j.look(ctx, unit, g.Glance)
+	}
+	return j.state(ctx, unit)
+}
+
+func (j jobs) look(ctx context.Context, unit string, how func(context.Context, string) (UnitState, error)) (UnitState, error) {
+	s, err := how(ctx, unit)
 	if errors.Is(err, ErrNoUnit) {
 		return UnitState{ID: unit, Load: "not-found", Active: "inactive"}, nil
 	}
@@ -61,6 +74,14 @@ func (j jobs) state(ctx context.Context, unit string) (UnitState, error) {
 		return s, fmt.Errorf("cannot look at %s: %w", unit, err)
 	}
 	return s, nil
+}
+
+// account is describe after a closer look, for an error.
+func (j jobs) account(ctx context.Context, unit string, s UnitState) string {
+	if whole, err := j.units.State(ctx, unit); err == nil {
+		s = whole
+	}
+	return s.describe()
 }
 
 // usable returns nil when the unit can be started.
@@ -82,17 +103,24 @@ func (j jobs) usable(ctx context.Context, unit string) (UnitState, error) {
 // start brings the unit up. It returns nil only when the unit is up and, if its
 // start alone proves nothing, has stayed so for a while.
 func (j jobs) start(ctx context.Context, unit string, limit time.Duration) error {
-	s, err := j.units.State(ctx, unit)
+	w, err := j.begin(ctx, unit, limit)
 	if err != nil {
-		return fmt.Errorf("cannot start %s: %w", unit, missing(unit, err))
-	}
-	if s.up() {
-		return nil
-	}
-	if err := j.startJob(ctx, unit, s, limit); err != nil {
 		return err
 	}
-	return j.stays(ctx, unit)
+	return j.stays(ctx, w)
+}
+
+// begin runs the start job of a unit that is not up. Whether the unit stays up is
+// for stays to find out; of one that was up already it has nothing to say.
+func (j jobs) begin(ctx context.Context, unit string, limit time.Duration) (watched, error) {
+	s, err := j.glance(ctx, unit)
+	if err != nil || s.up() {
+		return watched{unit: unit}, err
+	}
+	if err := j.startJob(ctx, unit, s, limit); err != nil {
+		return watched{unit: unit}, err
+	}
+	return j.watch(ctx, unit)
 }
 
 // startJob runs the job to its end, which may prove nothing. Before, PID 1
@@ -111,37 +139,54 @@ func (j jobs) startJob(ctx context.Context, unit string, s UnitState, limit time
 	if result == "done" {
 		return nil
 	}
-	s, err = j.units.State(ctx, unit)
-	if err != nil {
-		return fmt.Errorf("cannot start %s: job result %s", unit, result)
-	}
-	return fmt.Errorf("cannot start %s: job result %s, it is %s", unit, result, s.describe())
+	return fmt.Errorf("cannot start %s: job result %s, it is %s", unit, result, j.account(ctx, unit, s))
 }
 
-// stays watches a started unit for the stable window.
-func (j jobs) stays(ctx context.Context, unit string) error {
-	first, err := j.units.State(ctx, unit)
-	if err == nil {
-		err = started(first)
+// watched is a unit that was started, as it was right after that.
+type watched struct {
+	unit  string
+	first UnitState
+	since time.Time
+}
+
+// watch looks at a unit right after its start job.
+func (j jobs) watch(ctx context.Context, unit string) (watched, error) {
+	w := watched{unit: unit, since: time.Now()}
+	var err error
+	if w.first, err = j.units.State(ctx, unit); err == nil {
+		err = started(w.first)
 	}
 	if err != nil {
-		return fmt.Errorf("cannot start %s: %w", unit, err)
+		return w, fmt.Errorf("cannot start %s: %w", unit, err)
 	}
-	if !first.provesNothing() {
+	return w, nil
+}
+
+// stays returns nil when the unit is up and, if its start alone proved nothing,
+// has been so for the stable window that began with its start: what was waited
+// for meanwhile counts.
+func (j jobs) stays(ctx context.Context, w watched) error {
+	if !w.first.provesNothing() {
 		return nil
 	}
-	_, err = until(ctx, j.timing.Stable, j.timing.Poll, func() (bool, error) {
-		now, err := j.units.State(ctx, unit)
-		if err == nil && now.InvocationID != first.InvocationID {
+	look := func() (bool, error) {
+		now, err := j.units.State(ctx, w.unit)
+		if err == nil && now.InvocationID != w.first.InvocationID {
 			err = errors.New("it ended and was started again")
 		}
 		if err == nil {
 			err = started(now)
 		}
 		return false, err
-	})
+	}
+	var err error
+	if left := j.timing.Stable - time.Since(w.since); left > 0 {
+		_, err = until(ctx, left, left, look)
+	} else {
+		_, err = look()
+	}
 	if err != nil {
-		return fmt.Errorf("cannot start %s: %w", unit, err)
+		return fmt.Errorf("cannot start %s: %w", w.unit, err)
 	}
 	return nil
 }
@@ -160,24 +205,37 @@ func started(s UnitState) error {
 
 // stop brings the unit down.
 func (j jobs) stop(ctx context.Context, unit string, limit time.Duration) error {
-	s, err := j.units.State(ctx, unit)
-	if err == nil && (!s.exists() || s.down()) || errors.Is(err, ErrNoUnit) {
-		return nil
+	return j.stopBy(ctx, unit, limit, j.units.Stop)
+}
+
+// stopAlone brings the unit down and nothing that is part of it, where that can
+// be told apart.
+func (j jobs) stopAlone(ctx context.Context, unit string, limit time.Duration) error {
+	if g, ok := j.units.(Graph); ok {
+		return j.stopBy(ctx, unit, limit, g.StopAlone)
 	}
+	return j.stop(ctx, unit, limit)
+}
+
+func (j jobs) stopBy(ctx context.Context, unit string, limit time.Duration, stop func(context.Context, string) (string, error)) error {
+	s, err := j.glance(ctx, unit)
 	if err != nil {
 		return fmt.Errorf("cannot stop %s: %w", unit, err)
 	}
+	if !s.exists() || s.down() {
+		return nil
+	}
 	fsm.Report(ctx, "stopping "+unit)
-	result, err := j.within(ctx, limit, func(ctx context.Context) (string, error) { return j.units.Stop(ctx, unit) })
+	result, err := j.within(ctx, limit, func(ctx context.Context) (string, error) { return stop(ctx, unit) })
 	if err != nil && !errors.Is(err, ErrNoUnit) {
 		return fmt.Errorf("cannot stop %s: %w", unit, err)
 	}
-	s, err = j.units.State(ctx, unit)
+	s, err = j.glance(ctx, unit)
 	switch {
-	case err != nil && !errors.Is(err, ErrNoUnit):
+	case err != nil:
 		return fmt.Errorf("cannot stop %s: %w", unit, err)
-	case err == nil && s.exists() && !s.down():
-		return fmt.Errorf("cannot stop %s: job result %s, it is %s", unit, result, s.describe())
+	case s.exists() && !s.down():
+		return fmt.Errorf("cannot stop %s: job result %s, it is %s", unit, result, j.account(ctx, unit, s))
 	}
 	return nil
 }

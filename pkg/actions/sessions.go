@@ -155,7 +155,11 @@ func (g gui) remainsOf(ctx context.Context, s fsm.Session) (remnant, error) {
 }
 
 func (g gui) running(ctx context.Context, unit string) (bool, error) {
-	s, err := g.Hands.Units.State(ctx, unit)
+	s, err := g.jobs.glance(ctx, unit)
+	if err != nil || !s.exists() || s.down() {
+		return false, err
+	}
+	s, err = g.Hands.Units.State(ctx, unit) // which counts processes
 	switch {
 	case errors.Is(err, ErrNoUnit):
 		return false, nil

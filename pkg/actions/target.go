@@ -2,7 +2,6 @@ package actions
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,9 +10,12 @@ import (
 )
 
 // target is the kind target: one target a mode, whose members are WantedBy= and
-// PartOf= it. Changing it is a soft isolate: the members of the other modes'
-// targets stop, by name, and those of the new one start; nothing else on the
-// machine is touched.
+// PartOf= it, and theirs in turn. Changing it is a soft isolate: what is part of
+// the other modes' targets and not of the new one stops, by name, and what is
+// part of the new one starts; nothing else on the machine is touched.
+//
+// With isolate = true systemd's own isolation follows as the last step: see
+// isolate.go.
 type target struct {
 	units Units
 	jobs  jobs
@@ -25,17 +27,25 @@ type targetValue struct {
 	// Others are the targets of every other mode.
 	Others  []string `json:"others,omitempty"`
 	Isolate bool     `json:"isolate,omitempty"`
+	// Keep are units that the mode wants up, and the GUI's unless it is off:
+	// isolating must not stop them. Gone are those that other knobs stop first.
+	Keep []string `json:"keep,omitempty"`
+	Gone []string `json:"gone,omitempty"`
 	// Next is, in the value of a release, the target that will be entered.
 	Next string `json:"next,omitempty"`
-	// Stop and Start are what Bind found, by name.
-	Stop  []string `json:"stop,omitempty"`
-	Start []string `json:"start,omitempty"`
+	// Stop and Start are what Bind found, by name, Doomed what isolating the
+	// target would stop besides.
+	Stop   []string `json:"stop,omitempty"`
+	Start  []string `json:"start,omitempty"`
+	Doomed []string `json:"doomed,omitempty"`
 }
 
 // targetSnapshot says of each unit that the step may touch whether it was up.
 type targetSnapshot struct {
 	Up   []string `json:"up"`
 	Down []string `json:"down"`
+	// Isolated are units that an isolation stops.
+	Isolated []string `json:"isolated,omitempty"`
 }
 
 func decodeTarget(want fsm.Value) (v targetValue, err error) {
@@ -55,6 +65,9 @@ func (t target) Rest(_ string, want fsm.Value) fsm.Value {
 func (t target) Bound(_ string, want fsm.Value) time.Duration {
 	v, _ := decodeTarget(want) // a broken value fails at once
 	stops, starts := len(v.Stop)+len(v.Others), len(v.Start)+1
+	if v.Isolate {
+		stops++ // all that are isolated away stop together
+	}
 	return time.Duration(stops)*t.jobs.timing.UnitStop + time.Duration(starts)*t.jobs.timing.UnitStart + slack
 }
 
@@ -64,7 +77,11 @@ func (t target) Bind(ctx context.Context, _ string, want fsm.Value, _ fsm.Contex
 	if err != nil {
 		return "", err
 	}
-	if v.Stop, err = t.leaving(ctx, v); err != nil {
+	stay, err := t.staying(ctx, v)
+	if err != nil {
+		return "", err
+	}
+	if v.Stop, err = t.leaving(ctx, v, stay); err != nil {
 		return "", err
 	}
 	if v.Target != "" {
@@ -74,60 +91,12 @@ func (t target) Bind(ctx context.Context, _ string, want fsm.Value, _ fsm.Contex
 		}
 		v.Start = append(members, v.Target)
 	}
+	if v.Isolate {
+		if err := t.bindIsolation(ctx, &v); err != nil {
+			return "", err
+		}
+	}
 	return fsm.NewValue(v), nil
-}
-
-// leaving lists the others that are up, with their members that are up, but for
-// the members of the target that is entered. Last in, first out: targets first.
-func (t target) leaving(ctx context.Context, v targetValue) ([]string, error) {
-	entered := v.Target
-	if entered == "" {
-		entered = v.Next
-	}
-	var stay, out []string
-	if entered != "" {
-		members, err := t.members(ctx, entered)
-		if err != nil {
-			return nil, err
-		}
-		stay = append(members, entered)
-	}
-	for _, other := range v.Others {
-		s, err := t.jobs.state(ctx, other)
-		if err != nil {
-			return nil, err
-		}
-		if s.down() {
-			continue
-		}
-		members, err := t.members(ctx, other)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, other)
-		for _, m := range members {
-			if s, err := t.jobs.state(ctx, m); err != nil {
-				return nil, err
-			} else if !s.down() && !slices.Contains(stay, m) && !slices.Contains(out, m) {
-				out = append(out, m)
-			}
-		}
-	}
-	return out, nil
-}
-
-// members are the target's, sorted; those of a target that does not exist are
-// none.
-func (t target) members(ctx context.Context, unit string) ([]string, error) {
-	members, err := t.units.Members(ctx, unit)
-	if errors.Is(err, ErrNoUnit) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot list what is part of %s: %w", unit, err)
-	}
-	slices.Sort(members)
-	return members, nil
 }
 
 // Units names the targets and the members that were found.
@@ -153,23 +122,29 @@ func (t target) Describe(_ string, want fsm.Value, release bool) (summary string
 	for _, unit := range v.Start {
 		details = append(details, "start "+unit)
 	}
-	return "enter " + v.Target, details
+	if !v.Isolate {
+		return "enter " + v.Target, details
+	}
+	for _, unit := range v.Doomed {
+		details = append(details, "stop "+unit+", which the target does not want")
+	}
+	return "isolate " + v.Target, details
 }
 
-// Preflight tells whether the target is there.
+// Preflight tells whether the target is there, and may be isolated.
 func (t target) Preflight(ctx context.Context, _ string, want fsm.Value) error {
 	v, err := decodeTarget(want)
 	if err != nil || v.Target == "" {
 		return err
 	}
-	if v.Isolate {
-		return errors.New("isolate = true is not supported by this version")
+	if _, err = t.jobs.usable(ctx, v.Target); err != nil || !v.Isolate {
+		return err
 	}
-	_, err = t.jobs.usable(ctx, v.Target)
-	return err
+	return t.mayIsolate(ctx, v, v.Doomed)
 }
 
-// Capture keeps which of the targets and their members are up.
+// Capture keeps which of the targets and their members are up, and what an
+// isolation would stop.
 func (t target) Capture(ctx context.Context, _ string, want fsm.Value) (fsm.Snapshot, error) {
 	v, err := decodeTarget(want)
 	if err != nil {
@@ -181,7 +156,7 @@ func (t target) Capture(ctx context.Context, _ string, want fsm.Value) (fsm.Snap
 	}
 	var was targetSnapshot
 	for _, unit := range touched {
-		s, err := t.jobs.state(ctx, unit)
+		s, err := t.jobs.glance(ctx, unit)
 		switch {
 		case err != nil:
 			return "", err
@@ -191,32 +166,12 @@ func (t target) Capture(ctx context.Context, _ string, want fsm.Value) (fsm.Snap
 			was.Down = append(was.Down, unit)
 		}
 	}
-	return fsm.NewValue(was), nil
-}
-
-// touched lists what a step with that value may stop or start: the target and
-// the others that are up, with their members.
-func (t target) touched(ctx context.Context, v targetValue) ([]string, error) {
-	names := slices.Concat(v.Stop, v.Start)
-	for _, unit := range append(slices.Clone(v.Others), v.Target) {
-		if unit == "" {
-			continue
+	if v.Isolate {
+		if was.Isolated, err = t.atRisk(ctx, v.Target); err != nil {
+			return "", err
 		}
-		s, err := t.jobs.state(ctx, unit)
-		if err != nil {
-			return nil, err
-		}
-		if unit != v.Target && s.down() {
-			continue
-		}
-		members, err := t.members(ctx, unit)
-		if err != nil {
-			return nil, err
-		}
-		names = append(append(names, members...), unit)
 	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
+	return fsm.NewValue(was), nil
 }
 
 // Do leaves the others and enters the target.
@@ -225,26 +180,17 @@ func (t target) Do(ctx context.Context, _ string, want fsm.Value) error {
 	if err != nil {
 		return err
 	}
-	out, err := t.leaving(ctx, v)
-	if err != nil {
+	if err := t.leave(ctx, v); err != nil {
 		return err
 	}
-	if err := t.stopAll(ctx, out); err != nil {
-		return err
-	}
-	if v.Target == "" {
+	switch {
+	case v.Target == "":
 		return nil
+	case v.Isolate:
+		return t.isolate(ctx, v)
+	default:
+		return t.jobs.start(ctx, v.Target, t.jobs.timing.UnitStart)
 	}
-	return t.jobs.start(ctx, v.Target, t.jobs.timing.UnitStart)
-}
-
-func (t target) stopAll(ctx context.Context, names []string) error {
-	for _, unit := range names {
-		if err := t.jobs.stop(ctx, unit, t.jobs.timing.UnitStop); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Undo stops what has come up and starts what has gone down since the capture.
@@ -253,7 +199,12 @@ func (t target) Undo(ctx context.Context, _ string, was fsm.Snapshot) error {
 	if err := was.Decode(&snapshot); err != nil {
 		return err
 	}
-	if err := t.stopAll(ctx, snapshot.Down); err != nil {
+	for _, unit := range snapshot.Down {
+		if err := t.stopBut(ctx, unit, snapshot.Up); err != nil {
+			return err
+		}
+	}
+	if err := t.bringBack(ctx, snapshot.Isolated); err != nil {
 		return err
 	}
 	for _, unit := range snapshot.Up {
@@ -271,14 +222,14 @@ func (t target) Settled(ctx context.Context, _ string, want fsm.Value) (bool, er
 		return false, err
 	}
 	for _, other := range v.Others {
-		if s, err := t.jobs.state(ctx, other); err != nil || !s.down() {
+		if s, err := t.jobs.glance(ctx, other); err != nil || !s.down() {
 			return false, err
 		}
 	}
 	if v.Target == "" {
 		return true, nil
 	}
-	s, err := t.jobs.state(ctx, v.Target)
+	s, err := t.jobs.glance(ctx, v.Target)
 	if err == nil && !s.exists() {
 		err = fmt.Errorf("%s %w", v.Target, fsm.ErrMissing)
 	}

@@ -62,7 +62,7 @@ func (t tune) Preflight(ctx context.Context, _ string, want fsm.Value) error {
 
 // Capture keeps whether the unit was active.
 func (t tune) Capture(ctx context.Context, _ string, _ fsm.Value) (fsm.Snapshot, error) {
-	s, err := t.jobs.state(ctx, tuneUnit)
+	s, err := t.jobs.glance(ctx, tuneUnit)
 	return fsm.NewValue(tuneSnapshot{Active: s.wanted()}), err
 }
 
@@ -88,7 +88,7 @@ func (t tune) reach(ctx context.Context, active bool) error {
 	if active {
 		return t.jobs.start(ctx, tuneUnit, t.jobs.timing.UnitStart)
 	}
-	if s, err := t.jobs.state(ctx, tuneUnit); err != nil || s.Active == "inactive" {
+	if s, err := t.jobs.glance(ctx, tuneUnit); err != nil || s.Active == "inactive" {
 		return err
 	}
 	return t.jobs.stop(ctx, tuneUnit, t.jobs.timing.UnitStop)
@@ -100,7 +100,7 @@ func (t tune) Settled(ctx context.Context, _ string, want fsm.Value) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	s, err := t.jobs.state(ctx, tuneUnit)
+	s, err := t.jobs.glance(ctx, tuneUnit)
 	switch {
 	case err != nil:
 		return false, err

@@ -118,7 +118,7 @@ func (u units) Capture(ctx context.Context, key string, want fsm.Value) (fsm.Sna
 	if err != nil {
 		return "", err
 	}
-	s, err := u.jobs.state(ctx, key)
+	s, err := u.jobs.glance(ctx, key)
 	if err != nil {
 		return "", err
 	}
@@ -142,17 +142,22 @@ func (u units) Do(ctx context.Context, key string, want fsm.Value) error {
 		return err
 	}
 	if v.State == "inactive" {
-		return u.reach(ctx, key, unitSnapshot{StopTimeout: v.StopTimeout})
+		_, err := u.reach(ctx, key, unitSnapshot{StopTimeout: v.StopTimeout})
+		return err
 	}
 	s, err := u.jobs.usable(ctx, key)
 	if err != nil {
 		return err
 	}
 	goal := unitSnapshot{Active: true, Env: u.wantEnv(key, v, s), StartTimeout: v.StartTimeout, StopTimeout: v.StopTimeout}
-	if err := u.reach(ctx, key, goal); err != nil {
+	begun, err := u.reach(ctx, key, goal)
+	if err == nil {
+		err = u.awaitReady(ctx, key, v)
+	}
+	if err != nil {
 		return err
 	}
-	return u.awaitReady(ctx, key, v)
+	return u.jobs.stays(ctx, begun)
 }
 
 // Undo restores the environment file and the state.
@@ -161,7 +166,11 @@ func (u units) Undo(ctx context.Context, key string, was fsm.Snapshot) error {
 	if err := was.Decode(&goal); err != nil {
 		return err
 	}
-	return u.reach(ctx, key, goal)
+	begun, err := u.reach(ctx, key, goal)
+	if err != nil {
+		return err
+	}
+	return u.jobs.stays(ctx, begun)
 }
 
 // Settled tells whether the unit is as wanted, reads what was wanted and is
@@ -171,7 +180,7 @@ func (u units) Settled(ctx context.Context, key string, want fsm.Value) (bool, e
 	if err != nil {
 		return false, err
 	}
-	s, err := u.jobs.state(ctx, key)
+	s, err := u.jobs.glance(ctx, key)
 	if err != nil {
 		return false, err
 	}
@@ -180,6 +189,12 @@ func (u units) Settled(ctx context.Context, key string, want fsm.Value) (bool, e
 	}
 	if !s.exists() {
 		return false, fmt.Errorf("%s %w", key, fsm.ErrMissing)
+	}
+	if !s.up() {
+		return false, nil
+	}
+	if s, err = u.jobs.units.State(ctx, key); err != nil {
+		return false, fmt.Errorf("cannot look at %s: %w", key, missing(key, err))
 	}
 	env, err := u.env(key)
 	if err != nil {
@@ -192,24 +207,25 @@ func (u units) Settled(ctx context.Context, key string, want fsm.Value) (bool, e
 }
 
 // reach is the way to a state from any other: down if the environment differs,
-// the environment, then up or down.
-func (u units) reach(ctx context.Context, key string, goal unitSnapshot) error {
+// the environment, then up or down. What it started is
+// to be watched.
+func (u units) reach(ctx context.Context, key string, goal unitSnapshot) (begun watched, err error) {
 	env, err := u.env(key)
 	if err != nil {
-		return err
+		return begun, err
 	}
 	if same := sameText(env, goal.Env); !same || !goal.Active {
 		if err := u.jobs.stop(ctx, key, goal.StopTimeout.or(u.Timing.UnitStop)); err != nil {
-			return err
+			return begun, err
 		}
 		if err := u.setEnv(key, same, goal.Env); err != nil {
-			return err
+			return begun, err
 		}
 	}
 	if !goal.Active {
-		return nil
+		return begun, nil
 	}
-	return u.jobs.start(ctx, key, goal.StartTimeout.or(u.Timing.UnitStart))
+	return u.jobs.begin(ctx, key, goal.StartTimeout.or(u.Timing.UnitStart))
 }
 
 // awaitReady asks until the service is ready. It gives up early when the unit
@@ -225,9 +241,9 @@ func (u units) awaitReady(ctx context.Context, key string, v unitValue) error {
 			return true, nil
 		}
 		fsm.Report(ctx, fmt.Sprintf("waiting for %s to be ready: %v", key, last))
-		s, err := u.jobs.state(ctx, key)
+		s, err := u.jobs.glance(ctx, key)
 		if err == nil && !s.wanted() {
-			err = fmt.Errorf("it is %s", s.describe())
+			err = fmt.Errorf("it is %s", u.jobs.account(ctx, key, s))
 		}
 		return false, err
 	})

@@ -53,6 +53,21 @@ type Preflighter interface {
 	Preflight(ctx context.Context, key string, want Value) error
 }
 
+// Adviser is an Action that can tell what an admin should mend although a step
+// will work.
+type Adviser interface {
+	// Advise reads only. What it cannot find out, it keeps to itself.
+	Advise(ctx context.Context, key string, want Value) []Advice
+}
+
+// Advice becomes a warning of the plan.
+type Advice struct {
+	// Code is stable; Summary is one sentence, Remedy what to do.
+	Code    string
+	Summary string
+	Remedy  string
+}
+
 // Describer is an Action that can say what a step will do.
 type Describer interface {
 	// Describe returns a summary in the imperative ("stop ai.service") and

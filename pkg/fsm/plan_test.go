@@ -1,6 +1,7 @@
 package fsm_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -205,6 +206,40 @@ func TestALoginScreenIsEndedButIsNobodysLoss(t *testing.T) {
 		p, err := e.Plan(t.Context(), fsm.Request{Mode: "compute"})
 		if err != nil || p.NoReturn != -1 || len(p.Ends) != 1 {
 			t.Errorf("no return at %d, ends %v, %v", p.NoReturn, p.Ends, err)
+		}
+	})
+}
+
+// advising is an action that would have something mended.
+type advising struct{ fsm.Action }
+
+func (advising) Advise(_ context.Context, key string, _ fsm.Value) []fsm.Advice {
+	return []fsm.Advice{{Code: "rusty", Summary: key + " is rusty", Remedy: "oil it"}}
+}
+
+// Advice is about steps that will be done, and stops none of them.
+func TestAdviceIsAWarningOfThePlan(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("desktop")
+		cfg := w.Config(toyCatalog(t))
+		cfg.Actions["units"] = advising{cfg.Actions["units"]}
+		e := startWith(t, w, cfg)
+		defer stop(t, e)
+		w.Set("units/b", "2")
+		p, err := e.Plan(t.Context(), fsm.Request{Mode: "studio"})
+		if err != nil || !p.Allowed {
+			t.Fatalf("allowed is %v, %v: %v", p.Allowed, err, p.Verdicts)
+		}
+		var got []string
+		for _, v := range p.Verdicts {
+			if v.Outcome == fsm.Warn {
+				got = append(got, v.Guard+": "+v.Code+": "+v.Summary+": "+v.Remedy)
+			}
+		}
+		want := []string{"units/a: rusty: a is rusty: oil it", "units/c: rusty: c is rusty: oil it"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

@@ -132,6 +132,23 @@ func (d *draft) step(action Action, s Setting, leg Leg, want Value) {
 	}
 	describe(action, &st)
 	d.steps = append(d.steps, st)
+	d.advise(action, s, want)
+}
+
+// advise turns what an action would have an admin mend into warnings.
+func (d *draft) advise(action Action, s Setting, want Value) {
+	a, ok := action.(Adviser)
+	if !ok {
+		return
+	}
+	list, err := bounded(d.ctx, readBound, func(ctx context.Context) ([]Advice, error) { return a.Advise(ctx, s.Key, want), nil })
+	if err != nil {
+		return // who is late with advice gives none
+	}
+	for _, advice := range list {
+		d.verdicts = append(d.verdicts, Verdict{Guard: s.ID(), Kind: "preflight", Outcome: Warn,
+			Code: advice.Code, Summary: advice.Summary, Remedy: advice.Remedy})
+	}
 }
 
 func describe(action Action, st *Step) {

@@ -13,7 +13,7 @@ const (
 	StageEndGUI    // the point of no return
 	StageAudioOff  // audio released
 	StageGPUFree   // barrier: GPUs released
-	StageLimits    // slices and tune
+	StageLimits    // slices, of users too, and tune
 	StageGPUOwners // GPUs acquired
 	StageGUI
 	StageAudio
@@ -38,15 +38,16 @@ func (s Stage) String() string {
 
 // stages maps a kind to where it is released and where it is acquired.
 var stages = map[string][2]Stage{
-	"target": {StageLeaveTarget, StageEnterTarget},
-	"vllm":   {StageDrain, StageAI},
-	"k3s":    {StageDrain, StageAI},
-	"units":  {StageDrain, StageUnits},
-	"gui":    {StageEndGUI, StageGUI},
-	"audio":  {StageAudioOff, StageAudio},
-	"gpus":   {StageGPUFree, StageGPUOwners},
-	"slices": {StageLimits, StageLimits},
-	"tune":   {StageLimits, StageLimits},
+	"target":      {StageLeaveTarget, StageEnterTarget},
+	"vllm":        {StageDrain, StageAI},
+	"k3s":         {StageDrain, StageAI},
+	"units":       {StageDrain, StageUnits},
+	"gui":         {StageEndGUI, StageGUI},
+	"audio":       {StageAudioOff, StageAudio},
+	"gpus":        {StageGPUFree, StageGPUOwners},
+	"slices":      {StageLimits, StageLimits},
+	"user-slices": {StageLimits, StageLimits},
+	"tune":        {StageLimits, StageLimits},
 }
 
 // StageOf returns the stage of a kind's release or acquire. Kinds that the

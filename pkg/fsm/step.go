@@ -87,8 +87,12 @@ func (e *Engine) flightTo(r *run, f flight, status Status, write bool) error {
 func (st *Step) move(status Status, now time.Time) {
 	st.Status = status
 	switch status {
-	case Doing, UndoingStep:
+	case Doing:
 		st.Began, st.Ended = now, time.Time{}
+	case UndoingStep:
+		st.UndoBegan, st.UndoEnded = now, time.Time{}
+	case Undone:
+		st.UndoEnded = now
 	default:
 		st.Ended = now
 	}

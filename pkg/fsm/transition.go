@@ -79,10 +79,14 @@ type Step struct {
 	// Background steps run after the mode has settled.
 	Background bool `json:"background,omitempty"`
 
-	Status  Status    `json:"status"`
-	Began   time.Time `json:"began,omitzero"`
-	Ended   time.Time `json:"ended,omitzero"`
-	Problem string    `json:"error,omitempty"`
+	Status Status `json:"status"`
+	// Began and Ended are of what was done, UndoBegan and UndoEnded of how it
+	// was taken back.
+	Began     time.Time `json:"began,omitzero"`
+	Ended     time.Time `json:"ended,omitzero"`
+	UndoBegan time.Time `json:"undo-began,omitzero"`
+	UndoEnded time.Time `json:"undo-ended,omitzero"`
+	Problem   string    `json:"error,omitempty"`
 }
 
 // Name is how traces and people call the step: "gui release",

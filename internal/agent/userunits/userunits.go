@@ -1,6 +1,6 @@
 // Package userunits talks to the service manager of the user it runs as: it
-// reads the states of a few units, starts and stops them, and tells when one
-// of them may have changed.
+// reads the states of a few units, starts and stops them, tells when one of
+// them may have changed, and limits slices.
 //
 // It goes through the session bus, where only the units that it was asked to
 // watch wake it. Without one it uses the manager's private socket, which tells
@@ -164,6 +164,15 @@ func (m *Manager) listen(signals <-chan *dbus.Signal) {
 
 // States returns the states of units, those that do not exist included.
 func (m *Manager) States(ctx context.Context, units ...string) (map[string]State, error) {
+	states, err := m.list(m.call(ctx, "ListUnitsByNames", units))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the states of the user's units: %w", err)
+	}
+	return states, nil
+}
+
+// list reads an answer of the ListUnits family.
+func (m *Manager) list(answer *dbus.Call) (map[string]State, error) {
 	var rows []struct {
 		Name, Description, Load, Active, Sub, Following string
 		Path                                            dbus.ObjectPath
@@ -171,8 +180,8 @@ func (m *Manager) States(ctx context.Context, units ...string) (map[string]State
 		JobType                                         string
 		JobPath                                         dbus.ObjectPath
 	}
-	if err := m.call(ctx, "ListUnitsByNames", units).Store(&rows); err != nil {
-		return nil, fmt.Errorf("cannot read the states of the user's units: %w", err)
+	if err := answer.Store(&rows); err != nil {
+		return nil, err
 	}
 	states := make(map[string]State, len(rows))
 	for _, row := range rows {

@@ -25,7 +25,8 @@ type manager struct {
 
 	mu         sync.Mutex
 	active     map[string]string
-	result     string // of jobs
+	limits     map[string]uint64 // of a.slice
+	result     string            // of jobs
 	jobs       int
 	subscribed bool
 }
@@ -205,5 +206,72 @@ func TestDoneWhenTheManagerIsGone(t *testing.T) {
 	case <-m.Done():
 	case <-time.After(10 * time.Second):
 		t.Error("not told")
+	}
+}
+
+// slice is a.slice as the manager shows it.
+type slice struct{ m *manager }
+
+func (s slice) GetAll(iface string) (map[string]dbus.Variant, *dbus.Error) {
+	s.m.mu.Lock()
+	defer s.m.mu.Unlock()
+	props := map[string]dbus.Variant{"ControlGroup": dbus.MakeVariant("/x/a.slice"), "IOWeight": dbus.MakeVariant("?")}
+	for name, v := range s.m.limits {
+		props[name] = dbus.MakeVariant(v)
+	}
+	if iface != systemd+".Slice" {
+		return nil, dbus.NewError("org.freedesktop.DBus.Error.InvalidArgs", nil)
+	}
+	return props, nil
+}
+
+func (m *manager) ListUnitsByPatterns(states, patterns []string) ([]row, *dbus.Error) {
+	if len(states) > 0 || len(patterns) != 1 || patterns[0] != "*.slice" {
+		return nil, dbus.NewError("org.freedesktop.DBus.Error.InvalidArgs", nil)
+	}
+	return []row{{Name: "b.slice", Path: "/", JobPath: "/"}, {Name: "a.slice", Path: "/", JobPath: "/"}}, nil
+}
+
+func (m *manager) SetUnitProperties(name string, runtime bool, list []struct {
+	Name  string
+	Value dbus.Variant
+}) *dbus.Error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if name != "a.slice" || !runtime {
+		return dbus.NewError("org.freedesktop.systemd1.NoSuchUnit", []any{"no " + name})
+	}
+	for _, p := range list {
+		v, ok := p.Value.Value().(uint64)
+		if !ok {
+			return dbus.NewError("org.freedesktop.DBus.Error.InvalidArgs", nil)
+		}
+		m.limits[p.Name] = v
+	}
+	return nil
+}
+
+func TestSlicesAreReadAndLimited(t *testing.T) {
+	t.Parallel()
+	fake, m := serve(t)
+	fake.limits = map[string]uint64{"CPUWeight": 30}
+	if err := fake.conn.Export(slice{fake}, path+"/unit/a_2eslice", "org.freedesktop.DBus.Properties"); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := m.Slices(t.Context()); err != nil || strings.Join(names, " ") != "a.slice b.slice" {
+		t.Errorf("%v, %v", names, err)
+	}
+	if err := m.Limit(t.Context(), "a.slice", map[string]uint64{"CPUWeight": 20, "MemoryHigh": 1 << 30}); err != nil {
+		t.Error(err)
+	}
+	want := userunits.Slice{CPUWeight: 20, IOWeight: userunits.Infinite, MemoryHigh: 1 << 30, Cgroup: "/x/a.slice"}
+	if got, err := m.Slice(t.Context(), "a.slice"); err != nil || got != want {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := m.Limit(t.Context(), "b.slice", map[string]uint64{"CPUWeight": 20}); err == nil || !strings.Contains(err.Error(), "cannot limit b.slice of the user") {
+		t.Errorf("%v", err)
+	}
+	if _, err := m.Slice(t.Context(), "b.slice"); err == nil {
+		t.Error("a slice that is not there was read")
 	}
 }

@@ -8,11 +8,13 @@ import (
 	"github.com/modectl/moded/pkg/facts"
 )
 
-// ReadMetrics and ReadProject are the parsers, for their fuzzers.
+// ReadMetrics, ReadPaused and ReadProject are the parsers, for their fuzzers.
 func ReadMetrics(r io.Reader) (running, waiting int, tokens *float64, err error) {
 	c, err := readMetrics(r)
 	return c.running, c.waiting, c.tokens, err
 }
+
+func ReadPaused(r io.Reader) (bool, error) { return readPaused(r) }
 
 func ReadProject(r io.Reader) (state string, armed int, err error) {
 	p, err := readProject(r)

@@ -44,7 +44,11 @@ func target(raw string) (*url.URL, error) {
 // get asks for u, and gives the status and a body that must be closed. Its
 // errors are fit to be shown.
 func get(ctx context.Context, u *url.URL) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	return send(ctx, http.MethodGet, u)
+}
+
+func send(ctx context.Context, method string, u *url.URL) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
 		return nil, errors.New("cannot read the URL")
 	}

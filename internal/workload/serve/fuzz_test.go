@@ -33,6 +33,18 @@ func FuzzMetrics(f *testing.F) {
 	})
 }
 
+func FuzzPaused(f *testing.F) {
+	f.Add(`{"is_paused": true}`)
+	f.Add(`{"is_paused":false,"mode":"wait"} x`)
+	f.Add(`{"is_paused":null}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		paused, err := serve.ReadPaused(strings.NewReader(text))
+		if err != nil && paused || err == nil && !strings.Contains(strings.ToLower(text), "paused") && !strings.Contains(text, `\`) {
+			t.Errorf("paused %v, %v", paused, err)
+		}
+	})
+}
+
 func FuzzREAPER(f *testing.F) {
 	f.Add(fmt.Sprintf(answer, "5", "64"))
 	f.Add("TRANSPORT\t0\r\nTRACK\t0\t\t0\t\r\n\r\nNTRACK\t0\r\n")

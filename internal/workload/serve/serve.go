@@ -20,13 +20,16 @@ import (
 // Server is moded-workload's side of package helper.
 type Server = helper.Server[workload.Question, workload.Answer]
 
-// Sources are who is asked: Ready, VLLM, Web and cluster.Nodes.Pods but in
+// Sources are who is asked: this package's functions and cluster.Nodes.Pods but in
 // tests. Each ends with its context and says itself what it could not see.
 type Sources struct {
 	Ready func(ctx context.Context, url string) error
 	VLLM  func(ctx context.Context, servers []workload.Server) facts.VLLM
 	Web   func(ctx context.Context, urls []string) facts.Web
 	Pods  func(ctx context.Context, node string) facts.Pods
+	// Serving looks at one server, Pause moves it.
+	Serving func(ctx context.Context, url string) workload.Serving
+	Pause   func(ctx context.Context, p workload.Pause) error
 }
 
 // New returns a server that asks the sources and goes when nobody has asked for
@@ -60,6 +63,14 @@ func (ask Sources) answer(ctx context.Context, q workload.Question) (a workload.
 	if q.Node != "" {
 		beside(&parts, func() { a.Pods = new(ask.Pods(ctx, q.Node)) },
 			func(why string) { a.Pods = &facts.Pods{Part: unknown(why)} })
+	}
+	if q.Serving != "" {
+		beside(&parts, func() { a.Serving = new(ask.Serving(ctx, q.Serving)) },
+			func(why string) { a.Serving = &workload.Serving{Problem: why, Unlisted: why, Uncounted: why} })
+	}
+	if q.Pause != nil {
+		beside(&parts, func() { a.Unpaused = why(ask.Pause(ctx, *q.Pause)); a.Paused = a.Unpaused == "" },
+			func(why string) { a.Unpaused = why })
 	}
 	parts.Wait()
 	return a

@@ -36,7 +36,7 @@ func start(t *testing.T, s *serve.Server) (path string, ended <-chan error) {
 
 func real() *serve.Server {
 	return serve.New("1", time.Minute, serve.Sources{
-		Ready: serve.Ready, VLLM: serve.VLLM, Web: serve.Web,
+		Ready: serve.Ready, VLLM: serve.VLLM, Web: serve.Web, Serving: serve.Serving, Pause: serve.Pause,
 		Pods: func(_ context.Context, node string) facts.Pods {
 			return facts.Pods{Part: facts.Part{Unknown: "nobody has the key"}, Node: node}
 		},
@@ -135,7 +135,7 @@ func TestAnotherProtocolIsNamed(t *testing.T) {
 	if _, err := conn.Write([]byte(`{"moded-workload":7,"moon":"full"}` + "\n")); err != nil {
 		t.Fatal(err)
 	}
-	if said, err := io.ReadAll(conn); err != nil || string(said) != `{"moded-workload":2,"version":"1"}`+"\n" {
+	if said, err := io.ReadAll(conn); err != nil || string(said) != `{"moded-workload":3,"version":"1"}`+"\n" {
 		t.Errorf("the helper does not say who it is and no more: %q, %v", said, err)
 	}
 	newer, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))

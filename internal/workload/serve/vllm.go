@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"sync"
 	"time"
@@ -61,7 +60,7 @@ func askVLLM(ctx context.Context, s *facts.VLLMServer) error {
 	}
 	var others sync.WaitGroup
 	defer others.Wait()
-	beside(&others, func() { s.Healthy = healthy(ctx, u.JoinPath("health")) }, ignored)
+	beside(&others, func() { s.Healthy = health(ctx, u) == nil }, ignored)
 	beside(&others, func() { s.Models, _ = read(ctx, u.JoinPath("v1", "models"), maxList, readModels) }, ignored)
 	first, err := look(ctx, u)
 	if err != nil {
@@ -98,15 +97,6 @@ func moved(before, after *float64) bool {
 		return *after > 0
 	}
 	return *after != *before
-}
-
-func healthy(ctx context.Context, u *url.URL) bool {
-	resp, err := get(ctx, u)
-	if err != nil {
-		return false
-	}
-	_ = resp.Body.Close() // nobody reads it
-	return resp.StatusCode == http.StatusOK
 }
 
 // readModels reads the names of what /v1/models lists.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/modectl/moded/pkg/actions"
@@ -115,8 +116,11 @@ func (h agentHands) Apply(_ context.Context, uid uint32, kind string, want fsm.V
 			settled = true
 		case h.m.Deaf[uid]:
 			detail = "pipewire.socket is inactive"
+			if kind != "audio" {
+				detail = "cpu is not delegated"
+			}
 		default:
-			h.m.obey(uid, want)
+			h.m.obey(uid, kind, want)
 			settled = true
 		}
 		return nil
@@ -124,10 +128,23 @@ func (h agentHands) Apply(_ context.Context, uid uint32, kind string, want fsm.V
 	return settled, detail, err
 }
 
-// obey follows an audio order, as far as the user has PipeWire.
-func (m *Machine) obey(uid uint32, want fsm.Value) {
-	if !m.Deaf[uid] && !m.Silent[uid] {
+// obey follows an order: about audio as far as the user has PipeWire. Slices
+// that an order is silent about are as they were at first.
+func (m *Machine) obey(uid uint32, kind string, want fsm.Value) {
+	slice, sliced := strings.CutPrefix(kind, "slices/")
+	switch {
+	case m.Deaf[uid]:
+	case !sliced && !m.Silent[uid]:
 		m.Audio[uid] = want
+	case sliced && want == "{}":
+		m.Slices[uid] = maps.Clone(m.Slices[uid])
+		delete(m.Slices[uid], slice)
+	case sliced:
+		m.Slices[uid] = maps.Clone(m.Slices[uid])
+		if m.Slices[uid] == nil {
+			m.Slices[uid] = map[string]fsm.Value{}
+		}
+		m.Slices[uid][slice] = want
 	}
 }
 
@@ -136,6 +153,12 @@ func (h agentHands) Capture(_ context.Context, uid uint32, kind string) (fsm.Val
 	defer h.m.mu.Unlock()
 	if kind == "session" {
 		return fsm.NewValue(map[string]string{"graphical": map[bool]string{true: "active", false: "inactive"}[h.m.Desktop[uid]]}), nil
+	}
+	if slice, ok := strings.CutPrefix(kind, "slices/"); ok {
+		if have, ok := h.m.Slices[uid][slice]; ok {
+			return have, nil
+		}
+		return `{"cpu-weight":100,"io-weight":100,"memory-high":-1}`, nil
 	}
 	return h.m.Audio[uid], nil
 }
@@ -150,7 +173,7 @@ func (h agentHands) Order(kind string, want fsm.Value) {
 	}
 	h.m.Orders[kind] = want
 	for uid := range h.m.Audio {
-		h.m.obey(uid, want)
+		h.m.obey(uid, kind, want)
 	}
 }
 

@@ -49,6 +49,9 @@ type Machine struct {
 	// Desktop is graphical-session.target of each user with an agent.
 	Desktop map[uint32]bool
 	Orders  map[string]fsm.Value
+	// Slices are limits of slices in the managers of users with an agent; who
+	// is not there has the kernel's defaults.
+	Slices map[uint32]map[string]fsm.Value
 	// Stray are uids with an audio server and no agent.
 	Stray []uint32
 	// NotReady are URLs that do not answer, each with when it will.
@@ -68,6 +71,8 @@ type Unit struct {
 	actions.UnitState
 	// Members are what a target pulls in and takes along.
 	Members []string
+	// Hangs are its other dependencies; the members need not be in them.
+	Hangs actions.Links
 	// Gated units have moded's drop-in.
 	Gated bool
 	// Fails makes every start fail; Dies ends a service after that time.
@@ -77,6 +82,8 @@ type Unit struct {
 	Burst int
 	// Opens is a session that is there while the unit is active, Holds a GPU.
 	Opens *fsm.Session
+	// Server makes it an inference server; see Serve.
+	Server *Server
 	// Read is the text of the environment file that the unit started with.
 	Read string
 
@@ -89,7 +96,7 @@ func New() *Machine {
 		Units: map[string]*Unit{}, Aliases: map[string]string{}, Limits: map[string]actions.Limits{},
 		Stubborn: map[string]bool{}, Leaders: map[string]uint32{}, Env: map[string]string{}, Denied: map[string]bool{},
 		Audio: map[uint32]fsm.Value{}, Deaf: map[uint32]bool{}, Silent: map[uint32]bool{}, Desktop: map[uint32]bool{},
-		Cards: map[string]*Card{}, Blind: map[string]bool{}, Orders: map[string]fsm.Value{}, NotReady: map[string]time.Time{},
+		Cards: map[string]*Card{}, Blind: map[string]bool{}, Orders: map[string]fsm.Value{}, Slices: map[uint32]map[string]fsm.Value{}, NotReady: map[string]time.Time{},
 	}
 }
 
@@ -104,7 +111,8 @@ func (m *Machine) Add(name, kind, active string) *Unit {
 // Hands are the machine's.
 func (m *Machine) Hands() actions.Hands {
 	return actions.Hands{Units: m.units(), Slices: sliceHands{m}, Logind: logindHands{m}, Agents: agentHands{m},
-		Devices: deviceHands{m}, Cards: cardHands{m}, Orders: cardHands{m}, Files: fileHands{m}, Prober: proberHands{m}, EnvDir: EnvDir}
+		Devices: deviceHands{m}, Cards: cardHands{m}, Orders: cardHands{m}, Files: fileHands{m}, Prober: proberHands{m}, EnvDir: EnvDir,
+		Services: serviceHands{m}, Servers: serverHands{m}}
 }
 
 // Effects counts what was done to the machine.
@@ -158,6 +166,9 @@ func (m *Machine) String() string {
 		u := m.Units[name]
 		up := u.Active != "inactive" && u.Active != "failed"
 		fmt.Fprintf(&b, "%s up=%v read=%q\n", name, up, u.Read)
+		if u.Server != nil {
+			fmt.Fprintf(&b, "  paused=%v holds=%q\n", u.Server.Paused, m.holds(u))
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Env)) {
 		fmt.Fprintf(&b, "env %s=%q\n", name, m.Env[name])
@@ -171,7 +182,22 @@ func (m *Machine) String() string {
 	for _, uid := range slices.Sorted(maps.Keys(m.Audio)) {
 		fmt.Fprintf(&b, "audio %d %s\n", uid, m.Audio[uid])
 	}
+	for _, uid := range slices.Sorted(maps.Keys(m.Slices)) {
+		if len(m.Slices[uid]) > 0 {
+			fmt.Fprintf(&b, "slices %d %v\n", uid, m.Slices[uid])
+		}
+	}
 	b.WriteString(m.cards())
 	fmt.Fprintf(&b, "orders %v\n", m.Orders)
 	return b.String()
+}
+
+// holds lists the GPUs that the unit holds.
+func (m *Machine) holds(u *Unit) (pci []string) {
+	for _, d := range m.GPUs {
+		if slices.ContainsFunc(d.Holders, func(h actions.DeviceHolder) bool { return h.Unit == u.ID }) {
+			pci = append(pci, d.PCI)
+		}
+	}
+	return pci
 }

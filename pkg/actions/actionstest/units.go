@@ -35,7 +35,9 @@ func (h unitHands) State(_ context.Context, name string) (actions.UnitState, err
 	if err != nil {
 		return actions.UnitState{ID: name, Load: "not-found", Active: "inactive", Processes: -1}, nil
 	}
-	return u.UnitState, nil
+	state := u.UnitState
+	state.Gated = u.Gated
+	return state, nil
 }
 
 func (h unitHands) Members(_ context.Context, name string) ([]string, error) {
@@ -72,11 +74,95 @@ func (h unitHands) Start(_ context.Context, name string) (result string, err err
 	return result, err
 }
 
-func (h unitHands) Stop(_ context.Context, name string) (string, error) {
+func (h unitHands) Stop(ctx context.Context, name string) (string, error) {
+	deaf := false
+	err := h.m.effect(func() error {
+		u, err := h.m.find(name)
+		if deaf = err == nil && u.Server != nil && u.Server.Deaf && u.Active == "active"; deaf {
+			u.Active = "deactivating"
+		} else if err == nil {
+			h.m.stop(u)
+		}
+		return err
+	})
+	if deaf && err == nil {
+		<-ctx.Done()
+		err = context.Cause(ctx)
+	}
+	return "done", err
+}
+
+func (h unitHands) Awake(context.Context) ([]string, error) {
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	var names []string
+	for name, u := range h.m.Units {
+		if u.Active != "inactive" && u.Active != "failed" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// Links has the members among what is pulled and dragged.
+func (h unitHands) Links(_ context.Context, name string) (actions.Links, error) {
+	h.m.mu.Lock()
+	defer h.m.mu.Unlock()
+	u, err := h.m.find(name)
+	if err != nil {
+		return actions.Links{ID: name}, nil
+	}
+	l := u.Hangs
+	l.ID, l.Loaded = u.ID, true
+	l.Pulls = slices.Concat(l.Pulls, u.Members)
+	l.Drags = slices.Concat(l.Drags, u.Members)
+	return l, nil
+}
+
+// Isolate starts the unit and stops what it does not pull in, in the simple way
+// of a machine without triggers and conflicts.
+func (h unitHands) Isolate(_ context.Context, name string) (result string, err error) {
+	err = h.m.effect(func() error {
+		u, err := h.m.find(name)
+		if err != nil {
+			return err
+		}
+		kept := map[string]bool{}
+		h.m.pull(u, kept)
+		for id, other := range h.m.Units {
+			if !kept[id] && !other.Hangs.IgnoreOnIsolate {
+				h.m.stop(other)
+			}
+		}
+		result = h.m.start(u)
+		return nil
+	})
+	return result, err
+}
+
+// pull marks the unit and all that starts with it.
+func (m *Machine) pull(u *Unit, kept map[string]bool) {
+	if kept[u.ID] {
+		return
+	}
+	kept[u.ID] = true
+	for _, name := range slices.Concat(u.Members, u.Hangs.Needs, u.Hangs.Pulls) {
+		if other, err := m.find(name); err == nil {
+			m.pull(other, kept)
+		}
+	}
+}
+
+// StopAlone stops the unit without its members.
+func (h unitHands) StopAlone(_ context.Context, name string) (string, error) {
 	return "done", h.m.effect(func() error {
 		u, err := h.m.find(name)
 		if err == nil {
+			members := u.Members
+			u.Members = nil
 			h.m.stop(u)
+			u.Members = members
 		}
 		return err
 	})
@@ -111,6 +197,9 @@ func (m *Machine) start(u *Unit) string {
 	}
 	if u.Opens != nil {
 		m.Sessions = append(m.Sessions, *u.Opens)
+	}
+	if u.Server != nil {
+		m.open(u)
 	}
 	if u.Dies != 0 {
 		time.AfterFunc(u.Dies, func() {
@@ -148,6 +237,9 @@ func (m *Machine) stop(u *Unit) {
 	}
 	if u.Opens != nil {
 		m.endSession(u.Opens.ID)
+	}
+	if u.Server != nil {
+		m.shut(u)
 	}
 }
 

@@ -1,0 +1,122 @@
+package simulate_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/modectl/moded/internal/simulate"
+	"github.com/modectl/moded/pkg/fsm"
+	"github.com/modectl/moded/pkg/guards"
+)
+
+func TestEveryEdgeOfEveryExampleIsWalkedThereAndBack(t *testing.T) {
+	t.Parallel()
+	for example, c := range examples(t) {
+		for pair := range pairs(c.Catalog) {
+			t.Run(example+"/"+pair[0]+"-"+pair[1], func(t *testing.T) {
+				t.Parallel()
+				dir := t.TempDir()
+				synctest.Test(t, func(t *testing.T) {
+					e, _ := settledIn(t, dir, example, c.Catalog, anyone, pair[0])
+					defer func() { _ = e.Shutdown(context.Background()) }()
+					walk(t, e, c.Catalog, pair[1])
+					verified(t, e)
+					walk(t, e, c.Catalog, pair[0])
+					verified(t, e)
+				})
+			})
+		}
+	}
+}
+
+// guarded is an engine with the machine's own eyes, in a mode of the example.
+func guarded(t *testing.T, dir, example, mode string) (*fsm.Engine, *simulate.Machine) {
+	t.Helper()
+	eyes := func(m *simulate.Machine) fsm.Judge { return guards.New(m) }
+	return settledIn(t, dir, example, examples(t)[example].Catalog, eyes, mode)
+}
+
+// refused asks for a mode and says which guards refuse it.
+func refused(t *testing.T, e *fsm.Engine, r fsm.Request) []string {
+	t.Helper()
+	_, err := e.Switch(t.Context(), r)
+	var no *fsm.RequestError
+	if !errors.As(err, &no) || !errors.Is(err, fsm.ErrRefused) {
+		t.Fatalf("%s: got %v, want a refusal", r.Mode, err)
+	}
+	var names []string
+	for _, v := range no.Verdicts {
+		if v.Outcome == fsm.Deny || v.Outcome == fsm.Unknown {
+			names = append(names, v.Guard)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// goes asks for a mode that nothing refuses, and waits for it.
+func goes(t *testing.T, e *fsm.Engine, mode string) {
+	t.Helper()
+	if _, err := e.Switch(t.Context(), fsm.Request{Mode: mode}); err != nil {
+		t.Fatalf("%s: %v", mode, err)
+	}
+	until(t, e, mode)
+	time.Sleep(time.Minute)
+	verified(t, e)
+}
+
+func TestMaintenanceWaitsForPeopleAndIsNotLeftInTheMiddleOfAnUpgrade(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		e, m := guarded(t, dir, "maintenance", "desktop")
+		defer func() { _ = e.Shutdown(context.Background()) }()
+		command(t, m, "take start")
+		command(t, m, "build start")
+		if got := refused(t, e, fsm.Request{Mode: "maintenance"}); !slices.Equal(got, []string{"audio-idle", "daw-inactive", "user-jobs"}) {
+			t.Errorf("refused by %v", got)
+		}
+		command(t, m, "logout 3")
+		time.Sleep(time.Minute)
+		goes(t, e, "maintenance")
+		if got := classes(t, m); got != "" {
+			t.Errorf("%s is at the screen", got)
+		}
+		command(t, m, "apt start")
+		if got := refused(t, e, fsm.Request{Mode: "desktop", Override: true}); !slices.Equal(got, []string{"upgrade-over"}) {
+			t.Errorf("refused by %v", got)
+		}
+		command(t, m, "apt stop")
+		goes(t, e, "desktop")
+	})
+}
+
+func TestTheRemoteDesktopWantsAFreeScreenAndKeepsWhoIsConnected(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		e, m := guarded(t, dir, "remote-only", "desktop")
+		defer func() { _ = e.Shutdown(context.Background()) }()
+		if got := refused(t, e, fsm.Request{Mode: "remote"}); !slices.Equal(got, []string{"screen-free"}) {
+			t.Errorf("refused by %v", got)
+		}
+		command(t, m, "logout 3")
+		time.Sleep(time.Minute)
+		goes(t, e, "remote")
+		if got := classes(t, m); !strings.HasSuffix(got, " greeter") {
+			t.Errorf("%q is at the screen", got)
+		}
+		command(t, m, "login dev ssh")
+		command(t, m, "job start gnome-remote-desktop-daemon 2")
+		if got := refused(t, e, fsm.Request{Mode: "desktop"}); !slices.Equal(got, []string{"nobody-connected"}) {
+			t.Errorf("refused by %v", got)
+		}
+		command(t, m, "job stop gnome-remote-desktop-daemon")
+		goes(t, e, "desktop")
+	})
+}

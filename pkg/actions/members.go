@@ -1,0 +1,126 @@
+package actions
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// What hangs on the modes' targets, and how it comes and goes with them.
+
+// staying lists the target that is entered and its members.
+func (t target) staying(ctx context.Context, v targetValue) ([]string, error) {
+	entered := cmp.Or(v.Target, v.Next)
+	if entered == "" {
+		return nil, nil
+	}
+	members, err := t.members(ctx, entered)
+	return append(members, entered), err
+}
+
+// leaving lists the others that are up, with their members that are up, but for
+// those that stay. Last in, first out: targets first.
+func (t target) leaving(ctx context.Context, v targetValue, stay []string) (out []string, err error) {
+	for _, other := range v.Others {
+		s, err := t.jobs.glance(ctx, other)
+		if err != nil {
+			return nil, err
+		}
+		if s.down() {
+			continue
+		}
+		members, err := t.members(ctx, other)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, other)
+		for _, m := range members {
+			if s, err := t.jobs.glance(ctx, m); err != nil {
+				return nil, err
+			} else if !s.down() && !slices.Contains(stay, m) && !slices.Contains(out, m) {
+				out = append(out, m)
+			}
+		}
+	}
+	return out, nil
+}
+
+// members are the target's and their own in turn, sorted; those of a target
+// that does not exist are none.
+func (t target) members(ctx context.Context, unit string) ([]string, error) {
+	found := map[string]bool{}
+	for queue := []string{unit}; len(queue) > 0; queue = queue[1:] {
+		members, err := t.units.Members(ctx, queue[0])
+		if errors.Is(err, ErrNoUnit) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("cannot list what is part of %s: %w", queue[0], err)
+		}
+		for _, m := range members {
+			if m != unit && !found[m] {
+				found[m] = true
+				queue = append(queue, m)
+			}
+		}
+	}
+	return sortedKeys(found), nil
+}
+
+// touched lists what a step with that value may stop or start: the target and
+// the others that are up, with their members.
+func (t target) touched(ctx context.Context, v targetValue) ([]string, error) {
+	names := slices.Concat(v.Stop, v.Start)
+	for _, unit := range append(slices.Clone(v.Others), v.Target) {
+		if unit == "" {
+			continue
+		}
+		s, err := t.jobs.glance(ctx, unit)
+		if err != nil {
+			return nil, err
+		}
+		if unit != v.Target && s.down() {
+			continue
+		}
+		members, err := t.members(ctx, unit)
+		if err != nil {
+			return nil, err
+		}
+		names = append(append(names, members...), unit)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// leave stops what the others have and the entered target has not.
+func (t target) leave(ctx context.Context, v targetValue) error {
+	stay, err := t.staying(ctx, v)
+	if err != nil {
+		return err
+	}
+	out, err := t.leaving(ctx, v, stay)
+	if err != nil {
+		return err
+	}
+	for _, unit := range out {
+		if err := t.stopBut(ctx, unit, stay); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stopBut stops a unit with its members. One with a member that stays is
+// stopped alone: PartOf= would take that along.
+func (t target) stopBut(ctx context.Context, unit string, stay []string) error {
+	members, err := t.members(ctx, unit)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(members, func(m string) bool { return slices.Contains(stay, m) }) {
+		return t.jobs.stopAlone(ctx, unit, t.jobs.timing.UnitStop)
+	}
+	return t.jobs.stop(ctx, unit, t.jobs.timing.UnitStop)
+}
