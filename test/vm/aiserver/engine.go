@@ -20,6 +20,8 @@ type engines struct {
 	next  int
 	all   [2]engine
 	freed []chan struct{} // waiting requests look again when one of these closes
+	// resumed is closed when a pause is over; nil while there is none.
+	resumed chan struct{}
 }
 
 // engine counts what vLLM counts.

@@ -1,6 +1,7 @@
 // Command aiserver stands in for vLLM in the VM lab: it shows the environment
 // that it was started with, becomes ready when a file says so, takes its time
-// over requests and counts them under vLLM's names.
+// over requests and counts them under vLLM's names. An engine of its own holds the
+// GPUs that CUDA would show it.
 package main
 
 import (
@@ -17,13 +18,21 @@ import (
 
 // config is what the file says: `delay=DURATION`, `ready=yes|no`,
 // `metrics=yes|empty|no` (empty is an engine that has not reported yet),
-// `slots=N` (how many requests an engine runs at once) and `model=NAME`.
+// `slots=N` (how many requests an engine runs at once) and `model=NAME`;
+// `engine=yes` (a child holds the GPUs), `listen=late` (nobody listens before the
+// model is loaded), `dev=yes` (it can be paused), and `term=WORD`, what SIGTERM
+// does: end, by default; ignore; leave, which ends the server and not its engine;
+// flee, where the engine also goes to another cgroup.
 type config struct {
 	delay   time.Duration
 	ready   bool
 	metrics string
 	slots   int
 	model   string
+	engine  bool
+	late    bool
+	dev     bool
+	term    string
 }
 
 // load reads the file; what it does not say keeps its default.
@@ -47,6 +56,14 @@ func load(path string) config {
 			c.slots, _ = strconv.Atoi(value)
 		case "model":
 			c.model = value
+		case "engine":
+			c.engine = value == "yes"
+		case "listen":
+			c.late = value == "late"
+		case "dev":
+			c.dev = value == "yes"
+		case "term":
+			c.term = value
 		}
 	}
 	return c
@@ -55,14 +72,37 @@ func load(path string) config {
 func main() {
 	path := flag.String("config", "/etc/lab/ai.conf", "what to pretend")
 	listen := flag.String("listen", "127.0.0.1:8000", "address")
+	engine := flag.Bool("engine", false, "be the engine")
+	flag.String("tensor-parallel-size", "", "taken as vLLM takes it, and not used")
 	flag.Parse()
-	log.Fatal(http.ListenAndServe(*listen, handler(*path, time.Now())))
+	if *engine {
+		log.Fatal(runEngine(*path))
+	}
+	start := time.Now()
+	if load(*path).engine {
+		if err := startEngine(*path); err != nil {
+			log.Fatal(err)
+		}
+	}
+	await := func() {
+		for c := load(*path); !c.loaded(start); c = load(*path) {
+			time.Sleep(200 * time.Millisecond)
+		}
+	}
+	go func() { await(); notify() }()
+	if load(*path).late {
+		await()
+	}
+	log.Fatal(http.ListenAndServe(*listen, handler(*path, start)))
 }
+
+// loaded tells whether a server that began to load at start has its model.
+func (c config) loaded(start time.Time) bool { return c.ready && time.Since(start) >= c.delay }
 
 // handler serves a server that began to load at start: /health, /metrics,
 // /v1/models and /v1/completions as vLLM does, and /env.
 func handler(path string, start time.Time) http.Handler {
-	loaded := func(c config) bool { return c.ready && time.Since(start) >= c.delay }
+	loaded := func(c config) bool { return c.loaded(start) }
 	work := &engines{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) {
@@ -91,8 +131,12 @@ func handler(path string, start time.Time) http.Handler {
 			http.Error(w, "loading", http.StatusServiceUnavailable)
 			return
 		}
+		if work.admitted(r.Context()) != nil {
+			return // who asked has gone
+		}
 		complete(w, r, work, c)
 	})
+	dev(mux, path, work)
 	return mux
 }
 
@@ -101,7 +145,7 @@ func environment() map[string]string {
 	out := map[string]string{}
 	for _, kv := range os.Environ() {
 		key, value, _ := strings.Cut(kv, "=")
-		if strings.HasPrefix(key, "CUDA_") || strings.HasPrefix(key, "LAB_") {
+		if strings.HasPrefix(key, "CUDA_") || strings.HasPrefix(key, "LAB_") || strings.HasPrefix(key, "MODED_") {
 			out[key] = value
 		}
 	}

@@ -32,6 +32,7 @@ func reset(t *T) {
 // fixtures puts the lab's own files and units back to rest.
 func fixtures(t *T) {
 	_ = os.WriteFile("/etc/lab/ai.conf", []byte("delay=0s\nready=yes\n"), 0o644)
+	_ = os.WriteFile("/etc/lab/vllm.conf", []byte("engine=yes\n"), 0o644)
 	for _, flag := range []string{"grab", "fail"} {
 		_ = os.Remove("/etc/lab/" + flag)
 	}
