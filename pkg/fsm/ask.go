@@ -12,10 +12,21 @@ func (e *Engine) Cancel(_ context.Context, id uint32, uid uint32) error {
 	return e.end(id, fmt.Errorf("%w by uid %d", errCancelled, uid))
 }
 
-// Withdraw cancels a transition that began by itself, because what began it is
-// no longer so: why says what happened.
+// Withdraw cancels what began by itself and has touched nothing yet, because
+// what it began for is no longer so: why says what happened. A person's request
+// and what has begun to move are not withdrawn: ErrNotAllowed.
 func (e *Engine) Withdraw(id uint32, why string) error {
-	return e.end(id, fmt.Errorf("%w: %s", errCancelled, why))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r, err := e.runLocked(id)
+	if err != nil {
+		return err
+	}
+	if r.request.person() || r.forward || r.phase != Guarding && r.phase != Grace {
+		return requestErrorf(ErrNotAllowed, "transition %d cannot be withdrawn any more", r.transition.ID)
+	}
+	r.cancel(fmt.Errorf("%w: %s", errCancelled, why))
+	return nil
 }
 
 func (e *Engine) end(id uint32, cause error) error {

@@ -367,9 +367,9 @@ func (e *Engine) admit(r *run, c *claim) error {
 	defer e.mu.Unlock()
 	e.verdicts = verdicts
 	r.transition.Verdicts, r.transition.Facts = verdicts, judgement.Facts
-	if err := context.Cause(r.ctx); err != nil {
-		e.closeLocked(r, Cancelled, "cancelled before anything was touched")
-		return requestErrorf(ErrRefused, "cancelled before anything was touched")
+	if err := cancelCause(r.ctx); err != nil {
+		e.closeLocked(r, Cancelled, err.Error())
+		return requestErrorf(ErrRefused, "%s", err.Error())
 	}
 	if blocked(verdicts, r.request.Override) {
 		e.closeLocked(r, Refused, refusal(verdicts, r.request.Override))

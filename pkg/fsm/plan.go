@@ -7,11 +7,13 @@ import (
 	"slices"
 )
 
-// Plan answers what Switch would do with the request of a person. It touches
-// nothing and refuses nothing: law, busy, holds and preflight problems are
-// verdicts. Nobody is authorised.
+// Plan answers what Switch would do with the request, a person's if it has no
+// trigger. It touches nothing and refuses nothing: law, busy, holds and preflight
+// problems are verdicts. Nobody is authorised.
 func (e *Engine) Plan(ctx context.Context, req Request) (Plan, error) {
-	req.Trigger = triggerManual
+	if req.Trigger == "" {
+		req.Trigger = triggerManual
+	}
 	mode := req.Mode
 	c, err := e.legal(req)
 	var refused *RequestError
