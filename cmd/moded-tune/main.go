@@ -3,6 +3,7 @@
 //
 //	moded-tune hold      turn the knobs and hold them until a signal
 //	moded-tune restore   put back what a former hold turned (ExecStopPost=)
+//	moded-tune pressure  tell systemd when memory becomes short (moded-pressure.service)
 package main
 
 import (
@@ -18,6 +19,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/godbus/dbus/v5"
 
+	"github.com/modectl/moded/internal/psi"
 	"github.com/modectl/moded/internal/tune"
 	"github.com/modectl/moded/internal/version"
 )
@@ -31,6 +33,8 @@ is how it is started.
 Usage:
   moded-tune [flags] hold      turn the knobs and hold them until a signal
   moded-tune [flags] restore   put back what a former hold turned
+  moded-tune [flags] pressure  tell systemd when memory becomes short, and when
+                               it is free again, until a signal
 
 Flags:
 `
@@ -40,6 +44,8 @@ func main() {
 	state := fs.String("state", "/run/moded-tune/state.json", "`FILE` that keeps what the knobs were")
 	latency := fs.Int("latency", 0, "longest wake-up from an idle state, in `µs`")
 	swappiness := fs.Int("swappiness", 10, "highest vm.swappiness")
+	stall := fs.Duration("stall", 200*time.Millisecond, "how long some task must wait for memory within the window")
+	window := fs.Duration("window", 2*time.Second, "`TIME` in which it must; a multiple of 2s, up to 10s")
 	show := fs.Bool("version", false, "print the version and exit")
 	fs.Usage = func() {
 		fmt.Fprint(fs.Output(), usage)
@@ -57,8 +63,10 @@ func main() {
 		err = hold(m, *latency, *swappiness)
 	case "restore":
 		err = m.Restore()
+	case "pressure":
+		err = pressure(psi.Trigger{Stall: *stall, Window: *window})
 	default:
-		err = errors.New("say hold or restore")
+		err = errors.New("say hold, restore or pressure")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "moded-tune:", err)
@@ -78,6 +86,23 @@ func hold(m tune.Machine, latency, swappiness int) error {
 		m.Profiles = patient{tune.PowerProfiles{Conn: conn}}
 	}
 	return m.Hold(ctx, tune.Order{Latency: int32(latency), Swappiness: swappiness}, func(status string) error {
+		_, err := daemon.SdNotify(false, daemon.SdNotifyReady+"\nSTATUS="+status)
+		return err
+	})
+}
+
+// pressure waits for the kernel, and has nothing to do until it speaks.
+func pressure(t psi.Trigger) error {
+	if t.Stall <= 0 || t.Stall > t.Window {
+		return errors.New("stall is more than nothing and at most the window")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return psi.Watch(ctx, "/proc/pressure/memory", t, func(short bool) error {
+		status := psi.Free
+		if short {
+			status = fmt.Sprintf("%s: some task waited for %v of %v", psi.Short, t.Stall, t.Window)
+		}
 		_, err := daemon.SdNotify(false, daemon.SdNotifyReady+"\nSTATUS="+status)
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/modectl/moded/internal/config"
+	"github.com/modectl/moded/internal/triggers"
 	"github.com/modectl/moded/pkg/facts"
 )
 
@@ -43,6 +44,7 @@ func (d *daemon) reload(context.Context) error {
 	}
 	d.cfg = cfg
 	d.complain(config.SaveLastGood(d.o.stateDir, cfg))
+	d.watcher.Tell(triggers.Reloaded)
 	d.log.Info("configuration reloaded")
 	return nil
 }

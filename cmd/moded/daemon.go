@@ -21,6 +21,7 @@ import (
 	"github.com/modectl/moded/internal/journal"
 	"github.com/modectl/moded/internal/ledger"
 	"github.com/modectl/moded/internal/server"
+	"github.com/modectl/moded/internal/triggers"
 	"github.com/modectl/moded/internal/version"
 	"github.com/modectl/moded/pkg/actions"
 	"github.com/modectl/moded/pkg/fsm"
@@ -41,6 +42,7 @@ type daemon struct {
 	machine machine
 	engine  *fsm.Engine
 	server  *server.Server
+	watcher *triggers.Watcher
 	history *ledger.History
 	lock    io.Closer
 	supervisor
@@ -70,10 +72,12 @@ func assemble(ctx context.Context, o options) (*daemon, error) {
 	d.cfg = cfg
 	d.server = server.New(server.Config{Address: o.address(), Version: version.Version, Log: d.log,
 		Resources: d.resources, Reload: d.reload, Interactive: d.interactive, AudioServers: d.audioServers, Stopping: d.isStopping,
-		UserName: userName})
+		AudioChanged: func() { d.watcher.Tell(triggers.Audio) },
+		UserName:     userName})
 	if d.machine, err = d.chooseMachine(ctx); err != nil {
 		return nil, err
 	}
+	d.watcher = triggers.New(triggers.Config{Machine: d.machine.watched, Settings: d.triggers, Holds: d.server.Holds(), Log: d.log})
 	book, err := ledger.Open(o.runtimeDir, d.machine.stamps)
 	if err != nil {
 		return nil, err
@@ -141,6 +145,7 @@ func (d *daemon) run() error {
 	d.ready(d.engine.State().Mode)
 	d.log.Info("moded is up", zap.String("message_id", journal.IDUp), zap.String("mode", d.engine.State().Mode), zap.String("version", version.Version))
 	go d.feed(ctx, func() { d.engine.Catalog() })
+	d.watch(ctx)
 	if boot {
 		go d.boot(ctx)
 	}
@@ -227,7 +232,7 @@ func (d *daemon) isStopping(ctx context.Context) bool {
 
 // observers of the engine. The console's is for the real machine alone.
 func (d *daemon) observers() observers {
-	all := observers{journal.NewStory(d.log), d.server, d.supervisor}
+	all := observers{journal.NewStory(d.log), d.server, d.supervisor, d.watcher}
 	if !d.o.simulated {
 		all = append(all, &issue{dir: issueDir, headless: d.wayOut})
 	}

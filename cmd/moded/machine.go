@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/modectl/moded/internal/ledger"
+	"github.com/modectl/moded/internal/triggers"
 	"github.com/modectl/moded/pkg/actions"
 	"github.com/modectl/moded/pkg/fsm"
 	"github.com/modectl/moded/pkg/guards"
@@ -28,6 +29,9 @@ type machine struct {
 	interactive func(ctx context.Context) ([]uint32, error)
 	// audioServers lists the uids for which an audio server runs.
 	audioServers func(ctx context.Context) ([]uint32, error)
+	// watched is what triggers look at, and listen has them told when to.
+	watched triggers.Machine
+	listen  func(ctx context.Context, tell func(triggers.News)) error
 	// background begins what the machine itself needs, before anybody is told
 	// that moded is up; it ends with ctx. done is told why it ended before.
 	background func(ctx context.Context) (done <-chan error, err error)

@@ -8,11 +8,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/godbus/dbus/v5"
+
 	"github.com/modectl/moded/internal/eyes"
 	"github.com/modectl/moded/internal/host"
 	"github.com/modectl/moded/internal/ledger"
 	"github.com/modectl/moded/internal/probe"
 	"github.com/modectl/moded/internal/server/frame"
+	"github.com/modectl/moded/internal/triggers"
 	"github.com/modectl/moded/internal/version"
 	"github.com/modectl/moded/internal/workload"
 	"github.com/modectl/moded/pkg/actions"
@@ -40,7 +43,8 @@ func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 	if err != nil {
 		return machine{}, err
 	}
-	conn, _, err := frame.Dial(ctx, d.o.address(), frame.Limits{}, nil)
+	news := host.NewSessionNews(func() { d.watcher.Tell(triggers.Sessions) }, func() { d.watcher.Tell(triggers.Resumed) })
+	conn, guard, err := frame.Dial(ctx, d.o.address(), frame.Limits{}, nil, dbus.WithSignalHandler(news))
 	if err != nil {
 		return machine{}, fmt.Errorf("cannot connect to the bus: %w", err)
 	}
@@ -54,6 +58,7 @@ func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 	}
 	logind, agents := host.NewLogind(conn), d.server.Agents()
 	services := workload.NewClient(workloadSocket, version.Version)
+	watched := newWatched(manager, logind, agents)
 	look := eyes.New(eyes.Sources{Probe: probe.NewClient(probeSocket, version.Version), Audio: agents,
 		Sessions: logind, Inhibitors: logind, Units: manager, Holds: d.server.Holds(),
 		Workload: services, Workloads: d.workloads, GPUName: d.gpuName})
@@ -70,6 +75,12 @@ func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 		},
 		audioServers: look.AudioServers,
 		retire:       func() error { return files.Retire(life) },
+		watched:      watched,
+		listen: func(ctx context.Context, tell func(triggers.News)) error {
+			watched.tell = tell
+			go watched.units.Run(ctx)
+			return news.Listen(ctx, conn, guard)
+		},
 	}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/modectl/moded/internal/host"
 	"github.com/modectl/moded/internal/ledger"
 	"github.com/modectl/moded/internal/simulate"
+	"github.com/modectl/moded/internal/triggers"
 	"github.com/modectl/moded/pkg/actions"
 )
 
@@ -43,6 +44,11 @@ func simulated(o options) (machine, error) {
 			return uids, err
 		},
 		audioServers: m.AudioServers,
-		background:   func(ctx context.Context) (<-chan error, error) { return m.Serve(ctx, o.runtimeDir) },
+		watched:      m,
+		listen: func(_ context.Context, tell func(triggers.News)) error {
+			m.Tell(func() { tell(triggers.Sessions | triggers.Audio | triggers.Units | triggers.Pressure) })
+			return nil
+		},
+		background: func(ctx context.Context) (<-chan error, error) { return m.Serve(ctx, o.runtimeDir) },
 	}, nil
 }

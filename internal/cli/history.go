@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -102,7 +103,19 @@ func notes(r manager1.Record) []string {
 	if isLoss(r) {
 		list = append(list, "["+lost(r)+"]")
 	}
+	if by := byItself(r.Trigger, r.Reason); by != "" {
+		list = append(list, "["+by+"]")
+	}
 	return list
+}
+
+// byItself says why something began that nobody asked for, or nothing.
+func byItself(trigger, reason string) string {
+	switch trigger {
+	case "", "manual", "default":
+		return ""
+	}
+	return "began by itself: " + cmp.Or(reason, trigger)
 }
 
 func (a *app) show(ctx context.Context, id uint32, picture bool) error {

@@ -23,6 +23,22 @@ func open(phase string, change func(p *manager1.Progress)) func() *manager1test.
 	})
 }
 
+// byItself is the machine on its way because nobody was there; before, it left
+// studio when memory became short, and put back a unit.
+func byItself() *manager1test.Daemon {
+	d := open("grace", func(p *manager1.Progress) { p.Trigger, p.Reason, p.RequesterUID = "idle", "idle for 30 min", 0 })()
+	left := d.Properties.LastTransition
+	left.Event, left.Trigger, left.Reason, left.RequesterUID = "enforced_exit", "memory-pressure", "memory has been short for 10 s", 0
+	mended := manager1.Record{ID: 15, From: "studio", To: "studio", Event: "correct", Trigger: "drift", Reason: "drift of units/vllm.service",
+		Outcome: "settled", Mode: "studio", Started: left.Started.Add(-time.Hour), Finished: left.Started.Add(-time.Hour), DurationMS: 300}
+	cancelled := left
+	cancelled.ID, cancelled.Trigger, cancelled.Reason, cancelled.Outcome, cancelled.To = 14, "idle", "idle for 30 min", "cancelled", "compute"
+	cancelled.From, cancelled.Message = "desktop", "cancelled: session 3 of dev is in use before anything was touched"
+	d.Properties.LastTransition = left
+	d.Records = []manager1.Record{left, mended, cancelled}
+	return d
+}
+
 func withResources() *manager1test.Daemon {
 	d := machine()
 	node := manager1.Culprit{Kind: "client", Client: "REAPER", Comm: "reaper", PID: 4711, User: "dev", Detail: "recording"}
@@ -116,6 +132,8 @@ func TestReads(t *testing.T) {
 		{name: "status without colour", daemon: degraded, args: "status", tty: true, width: 200, env: map[string]string{"NO_COLOR": "1"}},
 		{name: "status in an ASCII locale", daemon: machine, args: "status", env: map[string]string{"LANG": "C"}},
 		{name: "status in grace", daemon: open("grace", nil), args: "status"},
+		{name: "status of what began by itself", daemon: byItself, args: "status"},
+		{name: "history of what began by itself", daemon: byItself, args: "history"},
 		{name: "status running", daemon: open("running", func(p *manager1.Progress) { p.Step, p.Index, p.Past = "audio release", 2, true }), args: "status"},
 		{name: "status awaiting confirm", daemon: open("awaiting-confirm", nil), args: "status"},
 		{name: "status stuck", daemon: open("stuck", func(p *manager1.Progress) { p.Message, p.Deadline = "session 9 of ann is not in the plan", time.Time{} }), args: "status"},

@@ -67,6 +67,9 @@ func (a *app) printStatus(p manager1.Properties) {
 	}
 	if p.LastTransition.ID != 0 {
 		a.ui.text(head("Last"), plain, a.recordLine(p.LastTransition))
+		if by := byItself(p.LastTransition.Trigger, p.LastTransition.Reason); by != "" {
+			a.ui.text(statusHead, plain, by)
+		}
 		a.printLost(p.LastTransition)
 	}
 	for i, v := range p.LastVerdicts {
@@ -112,7 +115,9 @@ func (a *app) printProgress(t manager1.Progress) {
 		line += ", " + a.left(t.Deadline) + " left"
 	}
 	a.ui.text(head("Transition"), plain, number(t.ID)+" "+line)
-	if t.Reason != "" {
+	if by := byItself(t.Trigger, t.Reason); by != "" {
+		a.ui.text(statusHead, plain, by)
+	} else if t.Reason != "" {
 		a.ui.text(statusHead, plain, "because: "+t.Reason)
 	}
 	if t.Past {

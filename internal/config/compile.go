@@ -145,8 +145,9 @@ var reserved = map[string]string{
 	"moded.service": "moded", "moded-tune.service": "tune", "moded-gpu.service": "gpus",
 	"moded-probe.service": "moded", "moded-probe.socket": "moded",
 	"moded-workload.service": "moded", "moded-workload.socket": "moded",
-	"moded-k3s-off.service": "k3s",
-	"dbus.service":          "system", "dbus.socket": "system", "dbus-broker.service": "system",
+	"moded-pressure.service": "moded",
+	"moded-k3s-off.service":  "k3s",
+	"dbus.service":           "system", "dbus.socket": "system", "dbus-broker.service": "system",
 	"polkit.service": "system", "systemd-logind.service": "system",
 	"basic.target": "system", "sysinit.target": "system",
 }

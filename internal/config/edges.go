@@ -35,7 +35,6 @@ func (c *compiler) readEdges() {
 		}
 		e.Before, e.After = hooks[0], hooks[1]
 		c.checkEdge(e)
-		c.warnLater(e)
 		c.edges = append(c.edges, e)
 	}
 }
@@ -105,16 +104,6 @@ func (e edge) item(key string, i int) Position {
 		return n.list[i].at
 	}
 	return e.named()
-}
-
-// warnLater warns of triggers that nothing pulls yet. The embedded default's are
-// not the admin's to mend.
-func (c *compiler) warnLater(e edge) {
-	for i, name := range e.Triggers {
-		if at := e.item("triggers", i); name != "manual" && at.File != embeddedName {
-			c.warnings.addf(at, "trigger %s is not supported by this version: it begins nothing", name)
-		}
-	}
 }
 
 // checkLaw looks at all edges together.

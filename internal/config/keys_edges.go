@@ -12,9 +12,12 @@ func edgeTables() []Table {
 				"| trigger | what begins the edge |\n|---|---|\n" +
 				"| `manual` | a person asks for the mode. Without any triggers an edge is manual |\n" +
 				"| `idle` | nobody has used the machine for as long as `[idle]` says |\n" +
-				"| `studio-user-gone` | the last user of the audio mode has logged out |\n" +
-				"| `pipewire-gone` | the PipeWire of the user in the audio mode is gone |\n" +
-				"| `memory-pressure` | memory is short |",
+				"| `studio-user-gone` | nobody is left of those who had a desktop at the machine's own screens in this mode |\n" +
+				"| `pipewire-gone` | PipeWire of somebody at such a desktop has ended, or moded-agent with it; not where it never ran, or the mode wants no sound |\n" +
+				"| `memory-pressure` | some task waits for memory for a tenth of any two seconds (`moded-pressure.service`; a kernel with PSI, `psi=1`) |\n\n" +
+				"What began by itself says so in the history, and ends when its reason is over before the\n" +
+				"first step. The last three are tried again when they are refused, after 30 seconds and\n" +
+				"then twice as long each time, up to 10 minutes, and are told as degraded meanwhile.",
 			Keys: []Key{
 				{"event", "name", Required, "the edge's name in the law and in the history, such as `to_compute`"},
 				{"from", "a mode", Required, ""},
@@ -23,7 +26,7 @@ func edgeTables() []Table {
 				{"guards", "names of guards", "[]", "all of them are asked, when the change is asked for and again before the first touch; see [guards.md](guards.md)"},
 				{"triggers", "names of triggers", `["manual"]`, "what may begin it, see above"},
 				{"grace", "time", `"0s"`, "between the promise and the first touch. Cancelling is free then, and whoever sits there can see it coming"},
-				{"after-condition", "time", `"0s"`, "how long what triggers it must last"},
+				{"after-condition", "time", `"0s"`, "how long what triggers it must last without a break, but for `idle`, which has `[idle]`"},
 				{"before", "services", "[]", "hooks: each is started before the steps, awaited for up to 10 minutes, and must succeed. A rollback stops those that it started"},
 				{"after", "services", "[]", "hooks after the steps, in the same way"},
 				{"when-missing", `"refuse" or "skip"`, `"refuse"`, "what a plan does about a hook that does not exist"},

@@ -9,14 +9,23 @@ func machineTables() []Table {
 			Keys: []Key{
 				{"default-mode", "a mode", `"desktop"`, "where `boot` goes. Every mode must be reachable from it by hand"},
 				{"restore", "boolean", "false", "go to the mode that a person chose last instead, unless the last shutdown was not clean: a mode that took the machine down is not entered again by itself"},
-				{"drift", `"report" or "correct"`, `"report"`, "what happens when a knob no longer stands where the mode wants it: say so, as degraded, or put it back"},
+				{"drift", `"report" or "correct"`, `"report"`, "what happens when a knob no longer stands where the mode wants it: say so, as degraded, or put it back. systemd's signals tell, within 2 seconds; each knob is put back 3 times in 10 minutes, then only told. Neither ends a person's session"},
 				{"gpus", `"auto", or a table for each card`, "", "`\"auto\"` finds the cards when they are asked for, and calls the one with a connected screen `primary` and all the rest `others`. Naming them is safer where more than one has a screen"},
 			},
 			Example: "default-mode = \"studio\"\nrestore = true\n",
 		},
 		{
 			Path: "idle",
-			Doc:  "When an unused machine takes the edges that name the trigger `idle`.",
+			Doc: "When an unused machine takes the edges that name the trigger `idle`. All sessions of\n" +
+				"persons must have been idle for that time without a break: a desktop by its own hint\n" +
+				"(GNOME and KDE give it; a bare compositor needs swayidle or the like), a terminal when\n" +
+				"logind calls it idle, which it does after its `IdleActionSec=`. A session of which logind\n" +
+				"sees no input, such as `ssh machine command`, is in use. A login screen is nobody. Waking\n" +
+				"up, a new configuration and a new mode begin the time anew.\n\n" +
+				"Guards are asked as for anybody. What they refuse is tried again after 10 minutes, then\n" +
+				"after twice as long each time, up to 2 hours, and goes to the history once a day. Where a\n" +
+				"person's session would end, the edge's `grace` counts down: any activity ends it, and so\n" +
+				"does a hold (`modectl hold`).",
 			Keys: []Key{
 				{"after", "time of at least one minute", `""`, "for how long nobody must have used the machine; empty turns idleness off"},
 				{"sessions", `"none", "locked" or "any"`, `"none"`, "which graphical sessions idleness may end: none at all, only those whose screen is locked, or any"},

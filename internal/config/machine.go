@@ -157,12 +157,6 @@ func (c *compiler) general() {
 	c.cfg.Idle.After = idle.duration("after", 0)
 	c.cfg.Idle.Sessions = idle.oneOf("sessions", "none", "none", "locked", "any")
 	idle.done()
-	if n := c.root.get("drift"); c.cfg.Drift == CorrectDrift {
-		c.warnings.addf(n.at, "drift = %q is not supported by this version: drift is reported, not corrected", CorrectDrift)
-	}
-	if n := idle.get("after"); c.cfg.Idle.After > 0 {
-		c.warnings.addf(n.at, "idle.after is not supported by this version: idleness begins nothing")
-	}
 	if n := idle.get("after"); c.cfg.Idle.After > 0 && c.cfg.Idle.After < time.Minute {
 		c.probs.addf(n.at, "idle.after is %s: give at least one minute, or \"\" to turn idleness off", n.text)
 	}

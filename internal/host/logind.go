@@ -80,7 +80,8 @@ func (l Logind) sessions(ctx context.Context) ([]session, error) {
 		found = append(found, session{leader: field[uint32](props, "Leader"), Session: facts.Session{
 			ID: entry.ID, UID: entry.UID, User: entry.User, Seat: entry.Seat,
 			Class: field[string](props, "Class"), Type: field[string](props, "Type"), State: field[string](props, "State"),
-			Remote: field[bool](props, "Remote"), Idle: field[bool](props, "IdleHint"), IdleSince: realtime(props, "IdleSinceHint"), Scope: field[string](props, "Scope"),
+			Remote: field[bool](props, "Remote"), Idle: field[bool](props, "IdleHint"), IdleSince: realtime(props, "IdleSinceHint"),
+			Locked: field[bool](props, "LockedHint"), Scope: field[string](props, "Scope"),
 		}})
 	}
 	slices.SortFunc(found, func(a, b session) int { return strings.Compare(a.ID, b.ID) })

@@ -36,6 +36,8 @@ func TestARealSystemd(t *testing.T) {
 		"mode.target":     "[Unit]\nWants=member.service guest.service\n",
 		"member.service":  "[Unit]\nPartOf=mode.target\n[Service]\nExecStart=sleep 1000\n",
 		"guest.service":   "[Service]\nExecStart=sleep 1000\n",
+		"named.service":   "[Service]\nExecStart=sleep 1000\n",
+		"alias.service":   "-> named.service",
 		"other.service":   "[Unit]\nPartOf=mode.target\n[Service]\nExecStart=sleep 1000\n",
 		"tenant.service":  "[Service]\nSlice=rented.slice\nExecStart=sleep 1000\n",
 		"written.slice":   "[Slice]\nCPUWeight=50\n",
@@ -59,6 +61,7 @@ func TestARealSystemd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { test(t, m) })
 	}
+	t.Run("units that change are told of", func(t *testing.T) { unitNews(t, m) })
 	// Last, and alone: everything must be as good on a new connection.
 	t.Run("a job survives daemon-reexec", func(t *testing.T) { reexec(t, m) })
 }

@@ -153,7 +153,16 @@ func (a *Agents) add(uid uint32, unique string, info manager1.Agent) *agent {
 	g.report = facts.AudioUser{UID: uid, User: a.server.cfg.UserName(uid),
 		Part: facts.Part{Unknown: "moded-agent has not reported yet", At: time.Now()}}
 	a.byUID[uid] = g
+	a.changed()
 	return g
+}
+
+// changed tells whoever wants to know that another agent is there, or that one
+// reports another state of its audio.
+func (a *Agents) changed() {
+	if f := a.server.cfg.AudioChanged; f != nil {
+		f()
+	}
 }
 
 // accompany forgets the agent when it leaves the bus.
@@ -171,6 +180,7 @@ func (a *Agents) accompany(ctx context.Context, g *agent, gone <-chan struct{}, 
 	if a.byUID[g.uid] == g {
 		delete(a.byUID, g.uid)
 		close(g.left)
+		a.changed()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -376,4 +377,42 @@ func TestAnAgentThatHangsIsGivenUp(t *testing.T) {
 	if got, err := r.server.Agents().AudioServers(t.Context()); err != nil || !slices.Equal(got, []uint32{5}) {
 		t.Errorf("servers %v, %v", got, err)
 	}
+}
+
+func TestWhoWantsToKnowIsToldOfAgentsAndOfTheirAudio(t *testing.T) {
+	t.Parallel()
+	var told atomic.Int64
+	r := newRig(t, func(_ *engine, cfg *server.Config) { cfg.AudioChanged = func() { told.Add(1) } })
+	conn := r.bus.Connect(t)
+	if err := register(t, newAgent(t, conn).conn, 1); err != nil {
+		t.Fatal(err)
+	}
+	want := func(what string, n int64) {
+		t.Helper()
+		if got := told.Swap(0); got != n {
+			t.Errorf("%s: told %d times, want %d", what, got, n)
+		}
+	}
+	want("a new agent", 1)
+	for _, c := range []struct {
+		what    string
+		summary manager1.AudioSummary
+		told    int64
+	}{
+		{"PipeWire runs", manager1.AudioSummary{PipeWire: "active"}, 1},
+		{"a program plays", manager1.AudioSummary{PipeWire: "active", Running: 1}, 0},
+		{"a quantum is forced", manager1.AudioSummary{PipeWire: "active", Forced: true, Quantum: 64, Rate: 48000}, 1},
+		{"PipeWire has failed", manager1.AudioSummary{PipeWire: "failed"}, 1},
+		{"it has still failed", manager1.AudioSummary{PipeWire: "failed"}, 0},
+	} {
+		if err := audioReport(conn, c.summary); err != nil {
+			t.Fatal(err)
+		}
+		want(c.what, c.told)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.users(0)
+	want("it has left", 1)
 }

@@ -42,6 +42,9 @@ func (a *Agents) report(sender string, summary manager1.AudioSummary, nodes []ma
 	g.report = audioUser(summary, nodes)
 	g.report.UID, g.report.User = g.uid, a.server.cfg.UserName(g.uid)
 	g.standing = manager1.Clean(summary.Standing, manager1.MaxText)
+	if now := g.report; now.Running != was.Running || now.Unknown != was.Unknown || now.Quantum != was.Quantum || now.Rate != was.Rate {
+		a.changed()
+	}
 	restarted := g.report.Running && !was.Running
 	// One that has the order and differs says in what: that is drift, and not to
 	// be fought.

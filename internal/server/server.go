@@ -70,6 +70,9 @@ type Config struct {
 	Interactive func(ctx context.Context) ([]uint32, error)
 	// AudioServers lists the uids for which an audio server runs.
 	AudioServers func(ctx context.Context) ([]uint32, error)
+	// AudioChanged is called when an agent came, went, or reported another state
+	// of its user's audio. It must not block or ask the agents; nil is nobody.
+	AudioChanged func()
 	// Stopping tells whether the machine or the daemon is about to stop.
 	Stopping func(ctx context.Context) bool
 	// UserName gives a uid's name, or "".

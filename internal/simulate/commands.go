@@ -6,13 +6,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/modectl/moded/pkg/facts"
 )
 
 // usage lists the commands.
 const usage = `take start|stop · play start|stop · gpu hold GPU [PROGRAM] · gpu release GPU · load N · ` +
-	`login USER [ssh|tty] · logout SESSION · ` + usageWork + ` · hang|fail [once] OPERATION · heal · shutdown on|off · boot · state`
+	`login USER [ssh|tty] · logout SESSION · ` + usageHands + ` · ` + usageWork + ` · hang|fail [once] OPERATION · heal · shutdown on|off · boot · state`
 
 // Command carries out one command, as it comes over the control socket, and
 // returns a line that says what happened.
@@ -42,12 +43,29 @@ func (m *Machine) Command(line string) (string, error) {
 
 // commands is what one can say to the machine. They are called with the lock.
 var commands = map[string]func(m *Machine, args []string) (string, error){
-	"take":    (*Machine).takeLocked,
-	"play":    (*Machine).playLocked,
-	"gpu":     (*Machine).gpuLocked,
-	"load":    (*Machine).loadLocked,
-	"login":   (*Machine).loginLocked,
-	"logout":  (*Machine).logoutLocked,
+	"take":   (*Machine).takeLocked,
+	"play":   (*Machine).playLocked,
+	"gpu":    (*Machine).gpuLocked,
+	"load":   (*Machine).loadLocked,
+	"login":  (*Machine).loginLocked,
+	"logout": (*Machine).logoutLocked,
+	"idle": func(m *Machine, args []string) (string, error) {
+		return m.sessionLocked("idle", args, func(s *facts.Session) { s.Idle, s.IdleSince = true, time.Now() })
+	},
+	"active": func(m *Machine, args []string) (string, error) {
+		return m.sessionLocked("active", args, func(s *facts.Session) { s.Idle, s.IdleSince = false, time.Time{} })
+	},
+	"lock": func(m *Machine, args []string) (string, error) {
+		return m.sessionLocked("lock", args, func(s *facts.Session) { s.Locked = true })
+	},
+	"unlock": func(m *Machine, args []string) (string, error) {
+		return m.sessionLocked("unlock", args, func(s *facts.Session) { s.Locked = false })
+	},
+	"pipewire": (*Machine).pipewireLocked,
+	"pressure": func(m *Machine, args []string) (string, error) {
+		return onOff(&m.world.Short, true, "pressure", args)
+	},
+	"unit":    (*Machine).byHandLocked,
 	"build":   (*Machine).buildLocked,
 	"job":     (*Machine).jobLocked,
 	"apt":     (*Machine).aptLocked,

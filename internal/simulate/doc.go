@@ -7,7 +7,8 @@
 // The machine is a discrete-event simulation on the wall clock. Whatever is
 // asked of it becomes an event with a due time, as a job does at PID 1, and the
 // events that are due take place whenever somebody looks; there is no goroutine
-// behind it, so a daemon at rest stays at rest. An event that was begun goes on
+// behind it, and for who wants news a timer only while something is under way, so
+// a daemon at rest stays at rest. An event that was begun goes on
 // without the one who asked for it: a daemon that is killed finds, when it is
 // back, that the world went on.
 //

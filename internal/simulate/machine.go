@@ -46,6 +46,10 @@ type Machine struct {
 	results map[uint64]outcome
 	// standing are the daemon's orders to agents: they live in its memory.
 	standing map[string]fsm.Value
+	// tell is called whenever something has happened, and alarm lets the next
+	// thing happen: nil while nobody wants news.
+	tell  func()
+	alarm *time.Timer
 }
 
 // New returns the machine that dir keeps, or a fresh one when there is none.
@@ -123,6 +127,7 @@ func (m *Machine) Stamps() (bootID string, userspace time.Time) {
 func (m *Machine) commitLocked() error {
 	close(m.changed)
 	m.changed = make(chan struct{})
+	m.newsLocked()
 	return m.save()
 }
 

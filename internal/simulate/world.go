@@ -29,6 +29,8 @@ type world struct {
 	// Order and Report are moded-gpu.service's.
 	Order  actions.GPUOrder  `json:"order"`
 	Report actions.GPUReport `json:"report"`
+	// Short is true while tasks wait for memory.
+	Short bool `json:"short,omitempty"`
 
 	Faults  []fault `json:"faults,omitempty"`
 	Pending []event `json:"pending,omitempty"`
@@ -109,7 +111,10 @@ const (
 const (
 	gib = 1 << 30
 
-	seat      = "seat0"
+	seat = "seat0"
+
+	pressureUnit = "moded-pressure.service"
+
 	displayDM = "gdm.service"
 	aiUnit    = "ai.service"
 	aiURL     = "http://127.0.0.1:8000/health"
@@ -164,6 +169,7 @@ func freshUnits() map[string]*unit {
 		"k3s.service":             gated(stopped("notify")),
 		"moded-tune.service":      stopped("notify"),
 		gpuUnit:                   stopped("oneshot"),
+		pressureUnit:              stopped("notify"),
 		"fstrim.timer":            running("", 0),
 		"apt-daily.timer":         running("", 0),
 		"ssh.service":             running("notify", 1),

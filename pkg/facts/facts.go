@@ -163,10 +163,13 @@ type Session struct {
 	State  string `json:"state"`
 	Remote bool   `json:"remote,omitempty"`
 	// Idle is the session's own IdleHint: false is a sign of life, true a weak
-	// sign of none. IdleSince is when it became so.
+	// sign of none. IdleSince is when it became so; of a terminal, when it was
+	// used last.
 	Idle      bool      `json:"idle,omitempty"`
 	IdleSince time.Time `json:"idle-since,omitzero"`
-	Scope     string    `json:"scope,omitempty"`
+	// Locked is true while the session's screen is locked, as its desktop says.
+	Locked bool   `json:"locked,omitempty"`
+	Scope  string `json:"scope,omitempty"`
 }
 
 // Graphical tells whether it is a user's desktop.

@@ -1,0 +1,134 @@
+package host
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// reconnect is how long to wait before the manager is tried again.
+const reconnect = time.Second
+
+// UnitNews hears from a manager which units have changed, over a connection of
+// its own to its private socket: nobody but the manager speaks there, and it
+// tells of every unit without being asked.
+type UnitNews struct {
+	manager *Manager
+	changed func(unit string)
+
+	mu    sync.Mutex
+	units []string
+	paths map[dbus.ObjectPath]string
+	again chan struct{} // has one element when units are to be resolved
+}
+
+// NewUnitNews tells changed of units of the manager, by the name under which
+// they are followed; of "" when anything may have changed. changed must not
+// block.
+func NewUnitNews(m *Manager, changed func(unit string)) *UnitNews {
+	return &UnitNews{manager: m, changed: changed, again: make(chan struct{}, 1)}
+}
+
+// Follow says of which units to tell, in place of those before. It does not
+// block.
+func (n *UnitNews) Follow(units []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if slices.Equal(units, n.units) {
+		return
+	}
+	n.units, n.paths = slices.Clone(units), map[dbus.ObjectPath]string{}
+	for _, unit := range units {
+		n.paths[unitPath(unit)] = unit
+	}
+	n.resolve()
+}
+
+func (n *UnitNews) resolve() {
+	select {
+	case n.again <- struct{}{}:
+	default:
+	}
+}
+
+// Run listens until ctx ends. A manager that executes itself anew is found
+// again, and everything may have changed meanwhile.
+func (n *UnitNews) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if conn, err := n.dial(); err == nil {
+			n.listen(ctx, conn)
+			_ = conn.Close() // it is of no more use
+			n.changed("")
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(reconnect):
+		}
+	}
+}
+
+func (n *UnitNews) dial() (*dbus.Conn, error) {
+	conn, err := dbus.Dial(n.manager.address, dbus.WithSignalHandler(n))
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Getuid()))}); err != nil {
+		_ = conn.Close() // the other error is the one that tells
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (n *UnitNews) listen(ctx context.Context, conn *dbus.Conn) {
+	n.resolve()
+	for {
+		select {
+		case <-n.again:
+			n.aliases(ctx)
+		case <-conn.Context().Done():
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// aliases asks for the names under which the manager tells of the units: a
+// display-manager.service is told of as what it stands for.
+func (n *UnitNews) aliases(ctx context.Context) {
+	n.mu.Lock()
+	units := slices.Clone(n.units)
+	n.mu.Unlock()
+	for _, unit := range units {
+		props, err := n.manager.some(ctx, unitPath(unit), unitIface, "Id")
+		if err != nil {
+			continue // it is not there, and has no other name
+		}
+		n.mu.Lock()
+		if id := field[string](props, "Id"); id != "" && slices.Equal(n.units, units) {
+			n.paths[unitPath(id)] = unit
+		}
+		n.mu.Unlock()
+	}
+}
+
+// DeliverSignal implements dbus.SignalHandler.
+func (n *UnitNews) DeliverSignal(iface, member string, s *dbus.Signal) {
+	switch {
+	case iface == properties && member == propertiesChanged:
+		n.mu.Lock()
+		unit, followed := n.paths[s.Path]
+		n.mu.Unlock()
+		if followed {
+			n.changed(unit)
+		}
+	case iface == managerIface && member == "Reloading" && !first[bool](s.Body): // other files, other names
+		n.resolve()
+		n.changed("")
+	}
+}
