@@ -99,6 +99,7 @@ type GPU struct {
 	Unmeasured  string     `json:"unmeasured"`
 	Temperature uint32     `json:"temperature"`
 	Instances   []Instance `json:"instances"`
+	GPUSettings
 }
 
 func (v *GPU) fields(c *codec) {
@@ -119,6 +120,7 @@ func (v *GPU) fields(c *codec) {
 	c.str("unmeasured", &v.Unmeasured)
 	c.uint("temperature", &v.Temperature)
 	dicts(c, "instances", &v.Instances)
+	v.GPUSettings.fields(c)
 }
 
 // ToMap writes v as it goes over the bus.

@@ -51,7 +51,7 @@ func TestEachDictionarySurvivesTheBus(t *testing.T) {
 	roundTrip(t, manager1.ModeInfo{Mode: "m", Summary: "s", Headless: true, Current: true, Default: true, Reachable: true, Way: []string{"m"}, Settings: []string{"gui off"}})
 	roundTrip(t, manager1.HoldInfo{Scope: "all", Who: "w", Why: "y", UID: 1, User: "u", Since: noon})
 	roundTrip(t, manager1.Setting{Kind: "k", Key: "y", Want: "w", Have: "h", Settled: true, Essential: true, Error: "e"})
-	roundTrip(t, manager1.GPU{GPU: "gpu0", UUID: "u", PCI: "p", Driver: "nvidia", Model: "m", Role: "display", Suspended: true, MemoryTotal: 2, MemoryUsed: 1, Holders: []manager1.Holder{holder}, Connected: true, Temperature: 61, Instances: []manager1.Instance{instance}}, "BusyPercent", "Unmeasured")
+	roundTrip(t, manager1.GPU{GPU: "gpu0", UUID: "u", PCI: "p", Driver: "nvidia", Model: "m", Role: "display", Suspended: true, MemoryTotal: 2, MemoryUsed: 1, Holders: []manager1.Holder{holder}, Connected: true, Temperature: 61, Instances: []manager1.Instance{instance}, GPUSettings: settings}, "BusyPercent", "Unmeasured")
 	roundTrip(t, holder)
 	roundTrip(t, instance)
 	roundTrip(t, manager1.AudioUser{UID: 1, User: "u", Agent: true, State: "idle", Nodes: []manager1.Culprit{culprit}, Recording: 1, Production: 2, Media: 3, Quantum: 64, Rate: 48000, IdleSince: noon, Unknown: "u"})
@@ -65,7 +65,7 @@ func TestEachDictionarySurvivesTheBus(t *testing.T) {
 	roundTrip(t, manager1.Unit{Unit: "a.service", Owner: "vllm", ActiveState: "active", SubState: "running"})
 	roundTrip(t, manager1.Resources{
 		Collected: noon, CPUs: 2, Load1: 1, Load5: 2, Load15: 3, MemoryTotal: 4, MemoryAvailable: 5, PSICPU: 6, PSIMemory: 7, PSIIO: 8,
-		GPUs:     []manager1.GPU{{GPU: "g", BusyPercent: 1.5, Holders: []manager1.Holder{holder}, Instances: []manager1.Instance{}}},
+		GPUs:     []manager1.GPU{{GPU: "g", BusyPercent: 1.5, Holders: []manager1.Holder{holder}, Instances: []manager1.Instance{}, GPUSettings: settings}},
 		Sessions: []manager1.Session{session}, Audio: []manager1.AudioUser{{UID: 1, Nodes: []manager1.Culprit{}}}, Units: []manager1.Unit{{Unit: "u"}},
 		Jobs: []manager1.Job{{Culprit: culprit, CPUPercent: 5}}, JobsTotal: 200, Locks: []manager1.Lock{{Manager: "apt"}},
 		Inhibitors: []manager1.Inhibitor{{What: []string{"idle"}}}, Holds: []manager1.HoldInfo{{Who: "w"}}, DAWs: []manager1.DAW{{URL: "u"}},
@@ -81,6 +81,9 @@ func TestEachDictionarySurvivesTheBus(t *testing.T) {
 	roundTrip(t, manager1.Notification{ID: 1, Kind: "grace", Summary: "s", Body: "b", Urgency: "low", Deadline: noon, From: "a", To: "b", Ends: []string{"x"}})
 	roundTrip(t, manager1.Properties{Mode: "m", Target: "t", Transition: manager1.Progress{ID: 1, Ends: []string{}}, LastTransition: manager1.Record{ID: 2, Lost: []string{}, Verdicts: []manager1.Verdict{}, Steps: []manager1.Step{}}, LastVerdicts: []manager1.Verdict{verdict}, Degraded: []string{"d"}, Holds: 1, Modes: []string{"m"}, Version: "v"})
 }
+
+var settings = manager1.GPUSettings{SettingsAt: time.UnixMicro(7), ComputeMode: "prohibited", PowerLimit: 1, PowerDefault: 2, PowerMin: 3, PowerMax: 4,
+	Persistence: "on", MIG: "on", MIGPending: "off", MIGParts: []string{"1g.5gb"}}
 
 func TestAUseThatIsNotKnownIsLeftOut(t *testing.T) {
 	t.Parallel()

@@ -51,8 +51,9 @@ func withResources() *manager1test.Daemon {
 			{GPU: "gpu0", Driver: "nvidia", Model: "RTX 6000", Role: "display", Connected: true, Temperature: 47, BusyPercent: 6, MemoryTotal: 48 << 30, MemoryUsed: 6 << 30, Holders: []manager1.Holder{
 				{Culprit: process("gnome-shell", 9, "dev"), Graphics: true, Memory: 1 << 30},
 				{Culprit: process("python3", 99, "ai"), Compute: true, Memory: 5 << 30, BusyPercent: 4, Pod: "ml/train-0"},
-			}},
-			{PCI: "0000:02:00.0", Driver: "nvidia", Unmeasured: "the driver has no counters", Instances: []manager1.Instance{{UUID: "MIG-1", Model: "MIG 1g.10gb", MemoryTotal: 10 << 30}}},
+			}, GPUSettings: manager1.GPUSettings{SettingsAt: noon.Add(-time.Minute), ComputeMode: "exclusive-process", PowerLimit: 249_900, PowerDefault: 300_000, Persistence: "on"}},
+			{PCI: "0000:02:00.0", Driver: "nvidia", Unmeasured: "the driver has no counters", Instances: []manager1.Instance{{UUID: "MIG-1", Model: "MIG 1g.10gb", MemoryTotal: 10 << 30}},
+				GPUSettings: manager1.GPUSettings{SettingsAt: noon, MIG: "on", MIGPending: "off", MIGParts: []string{"1g.10gb"}}},
 			{GPU: "gpu2", Driver: "nvidia", Suspended: true},
 		},
 		Sessions: []manager1.Session{{Session: "3", User: "dev", Type: "wayland", Seat: "seat0", Desktop: "gnome", Idle: true, IdleSince: noon.Add(-20 * time.Minute)}, {Session: "5", User: "ann", Type: "tty", Remote: true}},

@@ -26,6 +26,9 @@ func (a *app) printResources(r manager1.Resources) {
 	}
 	for _, g := range r.GPUs {
 		a.ui.text(head("GPU"), plain, gpuLine(g, seen(r, "gpus")))
+		if line := a.settingsLine(g.GPUSettings); line != "" {
+			a.ui.text(statusHead+"  ", plain, line)
+		}
 		printFew(a, g.Instances, instanceLine)
 		printFew(a, g.Holders, holderLine)
 	}
@@ -106,6 +109,25 @@ func gpuLine(g manager1.GPU, all bool) string {
 	parts.addIf(all && len(g.Holders) == 0, "held by nobody")
 	return gpuName(g) + ": " + parts.String()
 }
+
+// settingsLine is empty when no mode has had the driver asked.
+func (a *app) settingsLine(s manager1.GPUSettings) string {
+	var parts list
+	parts.addIf(s.ComputeMode != "", "compute mode "+s.ComputeMode)
+	parts.addIf(s.PowerLimit > 0, fmt.Sprintf("power limit %s of %s", watts(s.PowerLimit), watts(s.PowerDefault)))
+	parts.addIf(s.Persistence != "", "persistence "+s.Persistence)
+	parts.addIf(s.MIG != "", strings.TrimSpace("MIG "+s.MIG+" "+strings.Join(s.MIGParts, " ")))
+	parts.addIf(s.MIGPending != s.MIG, s.MIGPending+" after a reset")
+	if len(parts) == 0 {
+		return ""
+	}
+	if age := a.Now().Sub(s.SettingsAt); age >= old {
+		parts.add("as of " + a.when(s.SettingsAt))
+	}
+	return "set to " + parts.String()
+}
+
+func watts(milli uint32) string { return fmt.Sprintf("%.0f W", float64(milli)/1000) }
 
 // gpuKind is the driver and the model, which often begins with the same word.
 func gpuKind(g manager1.GPU) string {

@@ -77,7 +77,7 @@ func partRows(f *facts.Facts) []manager1.Part {
 
 func gpuRow(g facts.GPU, mode fsm.Mode) manager1.GPU {
 	row := manager1.GPU{GPU: g.Name, UUID: g.UUID, PCI: g.PCI, Driver: g.Driver, Model: facts.Clean(g.Model), Role: role(g, mode),
-		Suspended: g.Suspended, Connected: g.Connected}
+		Suspended: g.Suspended, Connected: g.Connected, GPUSettings: settingsRow(g.Settings)}
 	if g.Suspended {
 		return row
 	}
@@ -90,6 +90,19 @@ func gpuRow(g facts.GPU, mode fsm.Mode) manager1.GPU {
 	for _, i := range g.Instances {
 		row.Instances = append(row.Instances, manager1.Instance{UUID: i.UUID, Model: facts.Clean(i.Model),
 			MemoryTotal: int64(i.MemoryTotal), MemoryUsed: int64(i.MemoryUsed)})
+	}
+	return row
+}
+
+// settingsRow is empty when nobody has asked.
+func settingsRow(s *facts.GPUSettings) (row manager1.GPUSettings) {
+	if s == nil {
+		return row
+	}
+	row = manager1.GPUSettings{SettingsAt: s.At, ComputeMode: s.ComputeMode, PowerLimit: s.PowerLimit, PowerDefault: s.PowerDefault,
+		PowerMin: s.PowerMin, PowerMax: s.PowerMax, MIG: s.MIG, MIGPending: s.MIGPending, MIGParts: s.Parts}
+	if s.Persistence != nil {
+		row.Persistence = map[bool]string{true: "on", false: "off"}[*s.Persistence]
 	}
 	return row
 }

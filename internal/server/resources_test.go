@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/modectl/moded/dbus/manager1"
 	"github.com/modectl/moded/internal/server"
 	"github.com/modectl/moded/pkg/facts"
@@ -23,7 +25,8 @@ func busyMachine() *facts.Facts {
 		{PCI: "0000:01:00.0", Connected: true, BusyPercent: -1, Unmeasured: "the driver has no counters", Temperature: 61,
 			Instances: []facts.Instance{{UUID: "MIG-1", MemoryTotal: 10}},
 			Holders:   []facts.Holder{{PID: 7, Comm: "evil\x1b[2J", User: "dev", UID: 1000, Memory: 5 << 30, Compute: true, Pod: "ml/train-0", Instance: "MIG-1"}}},
-		{PCI: "0000:02:00.0", BusyPercent: -1},
+		{PCI: "0000:02:00.0", BusyPercent: -1, Settings: &facts.GPUSettings{Part: facts.Part{At: seenAt}, ComputeMode: "default",
+			PowerLimit: 1, PowerDefault: 2, PowerMin: 3, PowerMax: 4, Persistence: new(bool), MIG: "on", MIGPending: "off", Parts: []string{"1g.5gb"}}},
 	}
 	f.Audio.Users = []facts.AudioUser{{UID: 1000, User: "dev", Running: true, Recording: 1, Quantum: 64}}
 	f.Process.Audio = []facts.AudioServer{
@@ -150,5 +153,18 @@ func TestTheFactsOfATransitionAndOfNowAreWhole(t *testing.T) {
 		if !f.At.Equal(seenAt) || f.Jobs.List[0].Comm != "make" || f.Load.IO.Avg10 != 7.5 || f.Holds.List[0].Who != "render" {
 			t.Errorf("%s: got %+v", name, f)
 		}
+	}
+}
+
+func TestWhatDriversAreSetToIsShownWithItsAge(t *testing.T) {
+	t.Parallel()
+	gpus := resources(t).GPUs
+	if s := gpus[0].GPUSettings; !s.SettingsAt.IsZero() || s.ComputeMode != "" || s.Persistence != "" {
+		t.Errorf("nobody has asked the first: %+v", s)
+	}
+	want := manager1.GPUSettings{SettingsAt: seenAt, ComputeMode: "default", PowerLimit: 1, PowerDefault: 2, PowerMin: 3, PowerMax: 4,
+		Persistence: "off", MIG: "on", MIGPending: "off", MIGParts: []string{"1g.5gb"}}
+	if diff := cmp.Diff(want, gpus[1].GPUSettings); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
