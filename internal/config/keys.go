@@ -74,6 +74,6 @@ func Reference() []Table {
 func EveryKnob() []Key {
 	return []Key{
 		{"essential", "boolean", "", "whether the change of mode fails when this knob cannot be moved; the default is the kind's, below. What is not essential is acquired after the mode has settled: its failure is shown as degraded, and undoes nothing"},
-		{"when-missing", `"refuse" or "skip"`, `"refuse"`, "what a plan does when the thing does not exist on this machine: refuse the change (only warn, where the knob is not essential), or leave the knob out"},
+		{"when-missing", `"refuse" or "skip"`, `"refuse"`, "what a plan does when the thing does not exist on this machine: refuse the change (only warn, where the knob is not essential), or leave the knob out. A unit that is down and masked counts as not there"},
 	}
 }

@@ -190,3 +190,35 @@ func TestAGUIWithoutAGateIsAdvisedOf(t *testing.T) {
 		}
 	}
 }
+
+func TestAMaskedUnitIsAsGoodAsNone(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		unit, kind, key string
+		want            fsm.Value
+	}{
+		"a display manager":  {"gdm.service", "gui", "", guiOn},
+		"a unit":             {"ai.service", "units", "ai.service", aiOn},
+		"a target of a mode": {"moded-studio.target", "target", "", studio},
+		"the tuning":         {"moded-tune.service", "tune", "", `{"state":"low-latency"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := workstation()
+			m.Units["moded-desktop.target"].Active = "inactive"
+			m.Units[c.unit].Load, m.Units[c.unit].Active = "masked", "inactive"
+			action := actions.New(m.Hands())[c.kind]
+			settled, err := action.Settled(t.Context(), c.key, c.want)
+			asked := action.(fsm.Preflighter).Preflight(t.Context(), c.key, c.want)
+			for what, err := range map[string]error{"Settled": err, "Preflight": asked} {
+				if !errors.Is(err, fsm.ErrMissing) || !strings.Contains(err.Error(), "systemctl unmask") || settled {
+					t.Errorf("%s: %v, %v", what, settled, err)
+				}
+			}
+			m.Units[c.unit].Active = "active" // masked while it ran: it is there, and can be stopped
+			if _, err := action.Settled(t.Context(), c.key, c.want); errors.Is(err, fsm.ErrMissing) {
+				t.Errorf("while it runs: %v", err)
+			}
+		})
+	}
+}

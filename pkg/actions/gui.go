@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -263,21 +264,23 @@ func (g gui) Settled(ctx context.Context, _ string, want fsm.Value) (bool, error
 	if err != nil {
 		return false, err
 	}
+	on := v.State == "on"
+	if on {
+		if up, err := g.allUp(ctx, v.Units); !up {
+			return false, err
+		}
+	}
 	for _, name := range v.Units {
 		unit, err := g.look(ctx, name)
 		if err != nil {
 			return false, err
 		}
-		if v.State == "on" && unit.ID == "" {
-			return false, fmt.Errorf("%s %w", name, fsm.ErrMissing)
-		}
-		on := v.State == "on"
 		if unit.ID != "" && (unit.Active != on || unit.Shut == on) {
 			return false, nil
 		}
 	}
-	if v.State == "on" {
-		return g.allUp(ctx, v.Units)
+	if on {
+		return true, nil
 	}
 	now, err := g.graphical(ctx)
 	if err != nil || len(now) > 0 {
@@ -290,11 +293,12 @@ func (g gui) Settled(ctx context.Context, _ string, want fsm.Value) (bool, error
 	return err == nil && len(left) == 0, err
 }
 
-// allUp is stricter than Active, which a unit is on its way too.
+// allUp is stricter than Active, which a unit is on its way too. A unit that is
+// not there is ErrMissing.
 func (g gui) allUp(ctx context.Context, names []string) (bool, error) {
 	for _, name := range names {
 		if s, err := g.jobs.glance(ctx, name); err != nil || !s.up() {
-			return false, err
+			return false, cmp.Or(err, s.there(name))
 		}
 	}
 	return true, nil

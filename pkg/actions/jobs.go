@@ -84,14 +84,26 @@ func (j jobs) account(ctx context.Context, unit string, s UnitState) string {
 	return s.describe()
 }
 
+// there returns ErrMissing for a unit that is not there, and for one that is down
+// and masked, which is how an admin says that there shall be none.
+func (s UnitState) there(unit string) error {
+	switch {
+	case !s.exists():
+		return fmt.Errorf("%s %w", unit, fsm.ErrMissing)
+	case s.Load == "masked" && s.down():
+		return fmt.Errorf("%s is masked: say systemctl unmask %s; until then it %w", unit, unit, fsm.ErrMissing)
+	}
+	return nil
+}
+
 // usable returns nil when the unit can be started.
 func (j jobs) usable(ctx context.Context, unit string) (UnitState, error) {
 	s, err := j.units.State(ctx, unit)
 	switch {
 	case err != nil:
 		return s, missing(unit, err)
-	case !s.exists():
-		return s, fmt.Errorf("%s %w", unit, fsm.ErrMissing)
+	case s.there(unit) != nil:
+		return s, s.there(unit)
 	case s.Load == "masked":
 		return s, fmt.Errorf("%s is masked: say systemctl unmask %s", unit, unit)
 	case s.Load != "loaded" && s.Load != "merged" && s.Load != "":

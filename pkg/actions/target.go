@@ -2,7 +2,6 @@ package actions
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -230,8 +229,8 @@ func (t target) Settled(ctx context.Context, _ string, want fsm.Value) (bool, er
 		return true, nil
 	}
 	s, err := t.jobs.glance(ctx, v.Target)
-	if err == nil && !s.exists() {
-		err = fmt.Errorf("%s %w", v.Target, fsm.ErrMissing)
+	if err == nil {
+		err = s.there(v.Target)
 	}
 	return err == nil && s.up(), err
 }

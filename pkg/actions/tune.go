@@ -106,8 +106,6 @@ func (t tune) Settled(ctx context.Context, _ string, want fsm.Value) (bool, erro
 		return false, err
 	case !active:
 		return s.down(), nil
-	case !s.exists():
-		return false, fmt.Errorf("%s %w", tuneUnit, fsm.ErrMissing)
 	}
-	return s.up(), nil
+	return s.up(), s.there(tuneUnit)
 }

@@ -187,8 +187,8 @@ func (u units) Settled(ctx context.Context, key string, want fsm.Value) (bool, e
 	if v.State == "inactive" {
 		return s.down(), nil
 	}
-	if !s.exists() {
-		return false, fmt.Errorf("%s %w", key, fsm.ErrMissing)
+	if err := s.there(key); err != nil {
+		return false, err
 	}
 	if !s.up() {
 		return false, nil

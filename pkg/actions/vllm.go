@@ -291,8 +291,8 @@ func (a vllm) Settled(ctx context.Context, _ string, want fsm.Value) (bool, erro
 	if v.State == "off" {
 		return a.isOff(ctx, s)
 	}
-	if !s.exists() {
-		return false, fmt.Errorf("%s %w", v.Unit, fsm.ErrMissing)
+	if err := s.there(v.Unit); err != nil {
+		return false, err
 	}
 	return a.isOn(ctx, v, s)
 }
