@@ -87,7 +87,7 @@ func knobTables() []Table {
 		},
 		{
 			Path:  "MODE.tune",
-			Doc:   "The knobs of the kernel that low-latency audio wants: CPU governor (or the profile\nof power-profiles-daemon), wake-up latency, swappiness. They are held by\nmoded-tune.service while it is active.",
+			Doc:   "The knobs of the kernel that low-latency audio wants: CPU governor and energy\npreference (or the profile of power-profiles-daemon, where that runs), wake-up latency,\nswappiness. They are held by moded-tune.service while it is active.",
 			Short: "tune = \"low-latency\"",
 			Keys: []Key{
 				{"state", `"off", "low-latency" or "any"`, Required, ""},

@@ -21,11 +21,21 @@ type change struct {
 const (
 	swappiness = "proc/sys/vm/swappiness"
 	policies   = "sys/devices/system/cpu/cpufreq/policy*"
-	governor   = "performance"
+	// performance is a governor, and an energy preference.
+	performance = "performance"
 )
 
-// plan lists what must be turned, and says what will then be so. Governors are
-// left to the daemon that owns them when it was asked.
+// The files of a policy, each with the file of what it takes.
+const (
+	governorFile   = "scaling_governor"
+	governors      = "scaling_available_governors"
+	preferenceFile = "energy_performance_preference"
+	preferences    = "energy_performance_available_preferences"
+)
+
+// plan lists what must be turned, in the order of turning, and says what will
+// then be so. What is of cpufreq is left to the daemon that owns it when that
+// was asked.
 func (m Machine) plan(o Order, profileHeld bool) (changes []change, words []string) {
 	if was, err := m.get(swappiness); err == nil {
 		if n, err := strconv.Atoi(was); err == nil && n > o.Swappiness {
@@ -37,18 +47,24 @@ func (m Machine) plan(o Order, profileHeld bool) (changes []change, words []stri
 	if profileHeld {
 		return changes, words
 	}
-	cpus, governors := m.governors()
-	if cpus == 0 {
+	// The preference is first turned and last put back: under the governor
+	// performance, drivers refuse to have it changed.
+	preferring, preferred := m.policy(preferenceFile, preferences)
+	governing, governed := m.policy(governorFile, governors)
+	if governing == 0 {
 		words = append(words, "no frequency scaling to turn")
 	} else {
-		words = append(words, fmt.Sprintf("governor %s (%d of cpufreq's policies)", governor, cpus))
+		words = append(words, fmt.Sprintf("governor %s (%d of cpufreq's policies)", performance, governing))
 	}
-	return append(changes, governors...), words
+	if preferring > 0 {
+		words = append(words, fmt.Sprintf("energy preference %s (%d)", performance, preferring))
+	}
+	return slices.Concat(changes, preferred, governed), words
 }
 
-// governors returns the policies that can have the governor, and what of them
-// must change.
-func (m Machine) governors() (able int, changes []change) {
+// policy returns how many policies can have performance in that file, and what of
+// them must change.
+func (m Machine) policy(file, offers string) (able int, changes []change) {
 	dirs, _ := filepath.Glob(m.path(policies)) // the pattern is a constant
 	slices.Sort(dirs)
 	for _, dir := range dirs {
@@ -56,14 +72,14 @@ func (m Machine) governors() (able int, changes []change) {
 		if err != nil {
 			continue
 		}
-		available, _ := m.get(dir, "scaling_available_governors")
-		if !slices.Contains(strings.Fields(available), governor) {
+		available, _ := m.get(dir, offers)
+		if !slices.Contains(strings.Fields(available), performance) {
 			continue
 		}
 		able++
-		path := filepath.Join(dir, "scaling_governor")
-		if was, err := m.get(path); err == nil && was != governor {
-			changes = append(changes, change{path, was, governor})
+		path := filepath.Join(dir, file)
+		if was, err := m.get(path); err == nil && was != performance {
+			changes = append(changes, change{path, was, performance})
 		}
 	}
 	return able, changes

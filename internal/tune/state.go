@@ -73,5 +73,5 @@ func (m Machine) Restore() error {
 func ours(path string) bool {
 	dir, file := filepath.Split(path)
 	inPolicy, _ := filepath.Match(policies, strings.TrimSuffix(dir, "/")) // the pattern is a constant
-	return path == swappiness || inPolicy && file == "scaling_governor"
+	return path == swappiness || inPolicy && (file == governorFile || file == preferenceFile)
 }

@@ -33,6 +33,8 @@ func tree(t *testing.T) (tune.Machine, func(path string) string, func(path, text
 	put(cpufreq+"policy0/scaling_available_governors", "performance powersave\n")
 	put(cpufreq+"policy1/scaling_governor", "powersave\n")
 	put(cpufreq+"policy1/scaling_available_governors", "powersave\n")
+	put(cpufreq+"policy1/energy_performance_preference", "balance_power\n")
+	put(cpufreq+"policy1/energy_performance_available_preferences", "default performance balance_performance balance_power power\n")
 	put("dev/cpu_dma_latency", "")
 	get := func(path string) string {
 		raw, err := os.ReadFile(filepath.Join(root, path))
@@ -48,6 +50,7 @@ const (
 	swappiness = "proc/sys/vm/swappiness"
 	governor0  = "sys/devices/system/cpu/cpufreq/policy0/scaling_governor"
 	governor1  = "sys/devices/system/cpu/cpufreq/policy1/scaling_governor"
+	preference = "sys/devices/system/cpu/cpufreq/policy1/energy_performance_preference"
 	dmaLatency = "dev/cpu_dma_latency"
 )
 
@@ -72,22 +75,22 @@ func TestKnobsAreTurnedHeldAndPutBack(t *testing.T) {
 	t.Parallel()
 	m, get, _ := tree(t)
 	said := held(t, m, tune.Order{Latency: 20, Swappiness: 10}, func() {
-		if get(swappiness) != "10" || get(governor0) != "performance" || get(governor1) != "powersave" {
-			t.Errorf("swappiness %s, governors %s and %s", get(swappiness), get(governor0), get(governor1))
+		if get(swappiness) != "10" || get(governor0) != "performance" || get(governor1) != "powersave" || get(preference) != "performance" {
+			t.Errorf("swappiness %s, governors %s and %s, preference %s", get(swappiness), get(governor0), get(governor1), get(preference))
 		}
 		if raw, err := os.ReadFile(filepath.Join(m.Root, dmaLatency)); err != nil || binary.NativeEndian.Uint32(raw) != 20 {
 			t.Errorf("the latency request is %v, %v", raw, err)
 		}
 	})
-	if said != "swappiness 10, governor performance (1 of cpufreq's policies), wake-up within 20 µs" {
+	if said != "swappiness 10, governor performance (1 of cpufreq's policies), energy preference performance (1), wake-up within 20 µs" {
 		t.Errorf("it says %q", said)
 	}
 	for range 2 { // ExecStopPost= runs after each end, and a second time does no harm
 		if err := m.Restore(); err != nil {
 			t.Fatal(err)
 		}
-		if get(swappiness) != "60" || get(governor0) != "powersave" {
-			t.Errorf("swappiness %s, governor %s", get(swappiness), get(governor0))
+		if get(swappiness) != "60" || get(governor0) != "powersave" || get(preference) != "balance_power" {
+			t.Errorf("swappiness %s, governor %s, preference %s", get(swappiness), get(governor0), get(preference))
 		}
 	}
 }
@@ -157,8 +160,8 @@ func TestGovernorsAreLeftToTheirDaemon(t *testing.T) {
 			m, get, _ := tree(t)
 			m.Profiles = c.daemon
 			said := held(t, m, tune.Order{Swappiness: 10}, func() {
-				if get(governor0) != c.governor {
-					t.Errorf("the governor is %s", get(governor0))
+				if get(governor0) != c.governor || (get(preference) == "performance") != (c.governor == "performance") {
+					t.Errorf("the governor is %s, the preference %s", get(governor0), get(preference))
 				}
 			})
 			if !strings.HasPrefix(said, c.says) {
@@ -205,5 +208,23 @@ func TestAKnobThatDoesNotTurnIsAnError(t *testing.T) {
 	}
 	if err := m.Restore(); err != nil {
 		t.Error(err)
+	}
+}
+
+// intel_pstate and amd-pstate refuse another preference while the governor is
+// performance: so the order of turning is part of what restores.
+func TestThePreferenceIsTurnedBeforeTheGovernorAndPutBackAfterIt(t *testing.T) {
+	t.Parallel()
+	m, _, put := tree(t)
+	const policy1 = "sys/devices/system/cpu/cpufreq/policy1/"
+	put(policy1+"scaling_available_governors", "performance powersave\n")
+	held(t, m, tune.Order{Swappiness: 10}, func() {})
+	raw, err := os.ReadFile(m.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, then, found := strings.Cut(string(raw), "policy1/energy_performance_preference")
+	if !found || strings.Contains(first, "policy1/scaling_governor") || !strings.Contains(then, "policy1/scaling_governor") {
+		t.Errorf("the order is %s", raw)
 	}
 }
