@@ -62,6 +62,7 @@ func flags() options {
 	flag.StringVar(&o.bus, "bus", "system", "the bus of the daemon: `system`, or an address")
 	flag.StringVar(&o.tools.Dump, "pw-dump", "pw-dump", "`program` that shows PipeWire's graph")
 	flag.StringVar(&o.tools.Metadata, "pw-metadata", "pw-metadata", "`program` that changes PipeWire's settings")
+	flag.StringVar(&o.tools.Top, "pw-top", "pw-top", "`program` that measures PipeWire's graph")
 	flag.StringVar(&o.state, "state", filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "moded-agent.json"), "`file` that remembers how audio was")
 	flag.StringVar(&o.slices, "slices", filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "moded-agent-slices.json"), "`file` that remembers how slices were limited")
 	flag.BoolVar(&o.print, "version", false, "print the version and exit")

@@ -128,6 +128,7 @@ type AudioState struct {
 	State    string
 	Quantum  uint32
 	Rate     uint32
+	Measured uint32
 	PipeWire string
 	Units    []string
 }
@@ -136,6 +137,7 @@ func (v *AudioState) fields(c *codec) {
 	c.str("state", &v.State)
 	c.uint("quantum", &v.Quantum)
 	c.uint("rate", &v.Rate)
+	c.uint("measured", &v.Measured)
 	c.str("pipewire", &v.PipeWire)
 	c.strs("units", &v.Units)
 }

@@ -76,7 +76,7 @@ func TestEachDictionarySurvivesTheBus(t *testing.T) {
 	roundTrip(t, manager1.AudioSummary{PipeWire: "active", SessionManager: "active", Running: 1, Total: 2, Truncated: true, Quantum: 64, Rate: 48000, Forced: true, Xruns: 3, Standing: "on", IdleSince: time.UnixMicro(5), Detail: "d"})
 	roundTrip(t, manager1.AudioNode{ID: 1, Kind: "jack", State: "running", Client: "c", Comm: "m", PID: 2, Recording: true, Class: "recording"})
 	roundTrip(t, manager1.AudioOrder{State: "realtime", Quantum: 64, Rate: 48000})
-	roundTrip(t, manager1.AudioState{State: "on", Quantum: 1, Rate: 2, PipeWire: "active", Units: []string{"pipewire.service"}})
+	roundTrip(t, manager1.AudioState{State: "on", Quantum: 1, Rate: 2, Measured: 3, PipeWire: "active", Units: []string{"pipewire.service"}})
 	roundTrip(t, manager1.SliceLimits{Slice: "app.slice", CPUWeight: 1, IOWeight: 2, MemoryHigh: manager1.NoLimit})
 	roundTrip(t, manager1.Notification{ID: 1, Kind: "grace", Summary: "s", Body: "b", Urgency: "low", Deadline: noon, From: "a", To: "b", Ends: []string{"x"}})
 	roundTrip(t, manager1.Properties{Mode: "m", Target: "t", Transition: manager1.Progress{ID: 1, Ends: []string{}}, LastTransition: manager1.Record{ID: 2, Lost: []string{}, Verdicts: []manager1.Verdict{}, Steps: []manager1.Step{}}, LastVerdicts: []manager1.Verdict{verdict}, Degraded: []string{"d"}, Holds: 1, Modes: []string{"m"}, Version: "v"})

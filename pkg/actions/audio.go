@@ -233,6 +233,7 @@ func (a audio) conforms(ctx context.Context, uid uint32, want audioValue) (strin
 	var have struct {
 		audioValue
 		PipeWire string `json:"pipewire"`
+		Measured uint32 `json:"measured"`
 	}
 	if err := json.Unmarshal([]byte(raw), &have); err != nil {
 		return "", fmt.Errorf("cannot read its answer: %w", err)
@@ -253,6 +254,8 @@ func (a audio) conforms(ctx context.Context, uid uint32, want audioValue) (strin
 		return fmt.Sprintf("quantum is %d", have.Quantum), nil
 	case want.State == "realtime" && want.Rate != 0 && have.Rate != want.Rate:
 		return fmt.Sprintf("rate is %d", have.Rate), nil
+	case want.State == "realtime" && want.Quantum != 0 && have.Measured != 0 && have.Measured != want.Quantum:
+		return fmt.Sprintf("the graph runs with a quantum of %d", have.Measured), nil
 	}
 	return "", nil
 }

@@ -25,6 +25,9 @@ func TestWhatTheUserChangedIsDriftAndIsOrderedAgain(t *testing.T) {
 	}{
 		"a slice":   {"user-slices", background, quiet, func(m *actionstest.Machine) { m.Slices[1000][background] = `{"cpu-weight":500}` }},
 		"a quantum": {"audio", "", realtime, func(m *actionstest.Machine) { m.Audio[1000] = `{"state":"on","quantum":1024}` }},
+		"a graph": {"audio", "", realtime, func(m *actionstest.Machine) {
+			m.Audio[1000] = `{"state":"realtime","quantum":64,"rate":48000,"measured":1024}`
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

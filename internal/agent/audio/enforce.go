@@ -1,7 +1,6 @@
 package audio
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -10,7 +9,7 @@ import (
 
 // enforce begins what the order still needs, one thing at a time. It only
 // changes units when the order is new or units changed, and forces a quantum
-// once an order and PipeWire: nobody is fought, and failures are not repeated.
+// once an order and PipeWire: nobody is fought.
 func (k *Keeper) enforce(ctx context.Context) {
 	v := &k.seen
 	if v.order.State == "" || v.busy || v.lost != nil {
@@ -115,32 +114,3 @@ func (k *Keeper) wanted(ctx context.Context, unit string, kept Remembered) (bool
 }
 
 func isSocket(unit string) bool { return strings.HasSuffix(unit, ".socket") }
-
-// force sets the order's quantum and rate, or lifts what we forced, once.
-func (k *Keeper) force(ctx context.Context) {
-	if k.triedForce || !k.seen.graphKnown() || !k.seen.pipewireRuns() {
-		return
-	}
-	now := shown(*k.seen.graph)
-	want := now
-	if o := k.seen.order; o.State == realtime {
-		want = Quantum{cmp.Or(o.Quantum, now.Quantum), cmp.Or(o.Rate, now.Rate)}
-	} else if k.kept.Forced != nil {
-		want = k.kept.Forced.Was
-	}
-	if want == now {
-		return
-	}
-	k.triedForce = true
-	if k.seen.order.State == realtime {
-		was := now
-		if f := k.kept.Forced; f != nil {
-			was = f.Was
-		}
-		k.shownForce = false
-		k.remember(func(r *Remembered) { r.Forced = &Forced{Is: want, Was: was} })
-	}
-	k.work(ctx, func(ctx context.Context) worked {
-		return worked{err: k.pw.Force(ctx, want.Quantum, want.Rate)}
-	})
-}

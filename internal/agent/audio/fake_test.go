@@ -2,6 +2,7 @@ package audio_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -29,6 +30,8 @@ type user struct {
 	lingers  time.Duration // it ends that long after the graph has shown it
 	missing  bool          // pw-dump is not installed
 	followed int
+	clocks   []pipewire.Clock // what is measured; nil for what is forced
+	topless  bool             // pw-top cannot measure
 }
 
 func newUser() *user {
@@ -161,6 +164,19 @@ func (u *user) Force(_ context.Context, quantum, rate uint32) error {
 	}
 	time.Sleep(u.lingers)
 	return nil
+}
+
+func (u *user) Measure(context.Context) ([]pipewire.Clock, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.note("measure")
+	switch {
+	case u.topless:
+		return nil, errors.New("pw-top: invalid option -- 'b'")
+	case u.clocks != nil:
+		return u.clocks, nil
+	}
+	return []pipewire.Clock{{Driver: "alsa_output", Quantum: u.graph.ForcedQuantum, Rate: u.graph.ForcedRate}}, nil
 }
 
 func (u *user) Load() audio.Remembered {

@@ -24,12 +24,14 @@ type Units interface {
 type PipeWire interface {
 	Follow(ctx context.Context, emit func(pipewire.Summary)) error
 	Force(ctx context.Context, quantum, rate uint32) error
+	// Measure looks what the drivers that run now run with.
+	Measure(ctx context.Context) ([]pipewire.Clock, error)
 }
 
 const (
-	lookTimeout = 2 * time.Second  // to read the states of the units
-	lookAgain   = 10 * time.Second // after that failed
-	workTimeout = 2 * time.Minute  // for jobs: a stop may take 90 s by default
+	lookTimeout = 3 * time.Second // to read the states of the units
+	lookAgain   = 2 * time.Second // after that failed
+	workTimeout = 2 * time.Minute // for jobs: a stop may take 90 s by default
 	// applyWait is how long Apply waits to answer "settled": the daemon gives
 	// up after 5 s.
 	applyWait = 3500 * time.Millisecond
@@ -51,6 +53,7 @@ type Keeper struct {
 	summaries chan heard
 	ends      chan ended
 	works     chan worked
+	measures  chan measured
 	beside    sync.WaitGroup
 
 	// What follows belongs to Run.
@@ -59,8 +62,9 @@ type Keeper struct {
 	stream     stream
 	due        bool // units changed since the order was last enforced
 	fresh      bool // the order is new: its units were not started or stopped
-	triedForce bool // since this order, and in this PipeWire
+	tries      tries
 	shownForce bool // the graph has shown what was forced
+	measuring  measuring
 	waiting    []waiter
 	last       *Report
 }
@@ -94,6 +98,7 @@ func New(units Units, pw PipeWire, memory Memory, report func(Report)) *Keeper {
 		units: units, pw: pw, memory: memory, report: report,
 		asks: make(chan ask), looks: make(chan chan manager1.AudioState),
 		summaries: make(chan heard), ends: make(chan ended), works: make(chan worked),
+		measures: make(chan measured),
 	}
 }
 
@@ -138,6 +143,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	for {
 		k.follow(ctx)
 		k.enforce(ctx)
+		k.measure(ctx)
 		k.answer(time.Now())
 		k.tell()
 		if err := k.next(ctx); err != nil {
@@ -159,6 +165,8 @@ func (k *Keeper) next(ctx context.Context) error {
 		k.streamEnded(e)
 	case w := <-k.works:
 		k.workEnded(ctx, w)
+	case m := <-k.measures:
+		k.measureEnded(m)
 	case a := <-k.asks:
 		k.take(a)
 	case reply := <-k.looks:
@@ -174,16 +182,21 @@ func (k *Keeper) next(ctx context.Context) error {
 	return nil
 }
 
-// alarm rings when the stream or the manager is to be tried again, or a caller
-// of Apply has waited long enough: never, when there is none of these.
+// alarm rings when the stream, the manager, the quantum or the measurement is to
+// be tried again, or a caller of Apply has waited long enough: never, when there
+// is none of these.
 func (k *Keeper) alarm(now time.Time) *time.Timer {
 	at := k.stream.retryAt
 	if k.seen.lost != nil {
 		at = now.Add(lookAgain)
 	}
+	times := []time.Time{k.forceAgain(), k.measuring.again}
 	for _, w := range k.waiting {
-		if at.IsZero() || w.until.Before(at) {
-			at = w.until
+		times = append(times, w.until)
+	}
+	for _, t := range times {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
 		}
 	}
 	if at.IsZero() {
@@ -214,7 +227,8 @@ func (k *Keeper) take(a ask) {
 		w.reply <- answer{false, "another order came"}
 	}
 	k.seen.order, k.seen.failed = a.order, nil
-	k.fresh, k.triedForce = true, false
+	k.fresh, k.tries = true, tries{}
+	k.unmeasured()
 	k.waiting = []waiter{{a.reply, time.Now().Add(applyWait)}}
 }
 

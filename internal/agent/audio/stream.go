@@ -92,7 +92,7 @@ func (k *Keeper) recognise() {
 		return
 	}
 	shows := shown(*k.seen.graph) == f.Is
-	if !shows && (k.shownForce || !k.triedForce) {
+	if !shows && (k.shownForce || k.tries.n == 0) {
 		k.remember(func(r *Remembered) { r.Forced = nil })
 	}
 	k.shownForce = shows
@@ -103,7 +103,8 @@ func (k *Keeper) recognise() {
 func (k *Keeper) streamEnded(e ended) {
 	k.stream.stop()
 	k.stream.stop = nil
-	k.seen.graph, k.triedForce, k.shownForce = nil, false, false
+	k.seen.graph, k.tries, k.shownForce = nil, tries{}, false
+	k.unmeasured()
 	switch s := &k.stream; {
 	case errors.Is(e.err, pipewire.ErrMissing):
 		k.seen.broken = e.err // until pipewire.service stops and starts

@@ -37,6 +37,7 @@ type view struct {
 
 	graph  *pipewire.Summary // nil while no stream is live
 	broken error             // why there is none
+	clock  *pipewire.Clock   // what the graph runs with, nil for not known
 
 	forced   *Forced  // by us
 	expected []string // units that were to be up
@@ -127,6 +128,8 @@ func (v *view) judgeForced() (settled bool, detail string) {
 		return false, fmt.Sprintf("PipeWire shows a forced quantum of %d, not %d%s", v.graph.ForcedQuantum, v.order.Quantum, v.because())
 	case v.order.Rate != 0 && v.graph.ForcedRate != v.order.Rate:
 		return false, fmt.Sprintf("PipeWire shows a forced rate of %d, not %d%s", v.graph.ForcedRate, v.order.Rate, v.because())
+	case v.order.Quantum != 0 && v.clock != nil && v.clock.Quantum != v.order.Quantum:
+		return false, fmt.Sprintf("%s runs with a quantum of %d, not %d", v.clock.Driver, v.clock.Quantum, v.order.Quantum)
 	default:
 		return true, ""
 	}
@@ -151,6 +154,9 @@ func (v *view) state() manager1.AudioState {
 		if v.units[unit].Running() {
 			s.Units = append(s.Units, unit)
 		}
+	}
+	if v.clock != nil {
+		s.Measured = v.clock.Quantum
 	}
 	if v.graph != nil {
 		s.Quantum, s.Rate = v.graph.ForcedQuantum, v.graph.ForcedRate

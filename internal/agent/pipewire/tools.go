@@ -15,18 +15,23 @@ import (
 // ErrMissing says that a program of PipeWire is not installed.
 var ErrMissing = errors.New("is not installed")
 
-// Tools runs PipeWire's own programs. Both connect, which starts a PipeWire
+// Tools runs PipeWire's own programs. They connect, which starts a PipeWire
 // that does not run: the caller makes sure that it does. The zero value runs
-// pw-dump and pw-metadata from the path.
+// pw-dump, pw-metadata and pw-top from the path.
 type Tools struct {
 	Dump     string
 	Metadata string
+	Top      string
 	// Env is added to the environment of the programs.
 	Env []string
 }
 
-// patience is how long pw-metadata may need, and pw-dump to end.
-const patience = 2 * time.Second
+// patience is how long pw-dump may need to end. setPatience is how long
+// pw-metadata may need: a PipeWire that has just come up is busy.
+const (
+	patience    = 2 * time.Second
+	setPatience = 10 * time.Second
+)
 
 // Follow runs `pw-dump -m` and calls emit for each change, as the function
 // Follow does, until it ends, which it does with nil when PipeWire went away,
@@ -74,7 +79,7 @@ func (t Tools) Force(ctx context.Context, quantum, rate uint32) error {
 }
 
 func (t Tools) set(ctx context.Context, key string, value uint32) error {
-	ctx, stop := context.WithTimeout(ctx, patience)
+	ctx, stop := context.WithTimeout(ctx, setPatience)
 	defer stop()
 	cmd, said, err := t.command(ctx, t.Metadata, "pw-metadata", "-n", "settings", "0", key, strconv.FormatUint(uint64(value), 10))
 	if err != nil {

@@ -49,10 +49,9 @@ func wants(o manager1.SliceLimits) map[string]uint64 {
 }
 
 // inForce is the value that the kernel works with, and whether it is known to
-// have one: a limit that is set and has no file is nobody's.
+// have one: a limit that has no file and is not the default is nobody's.
 func (l *Limits) inForce(k knob, s userunits.Slice) (value uint64, ok bool) {
 	value = k.read(s)
-	asked := value
 	if value == userunits.Infinite {
 		value = k.unset
 	}
@@ -67,7 +66,7 @@ func (l *Limits) inForce(k knob, s userunits.Slice) (value uint64, ok bool) {
 	case !errors.Is(err, fs.ErrNotExist) || k.instead != "" && exists(filepath.Join(dir, k.instead)):
 		return value, true // what the manager says is all there is to know
 	}
-	return value, asked == userunits.Infinite || !exists(dir)
+	return value, value == k.unset || !exists(dir)
 }
 
 // agree is value when the kernel's text says the same, else what it says. The

@@ -197,6 +197,14 @@ func TestALimitThatTheKernelDoesNotHaveIsNotSettled(t *testing.T) {
 	}
 }
 
+func TestTheDefaultNeedsNoController(t *testing.T) {
+	t.Parallel()
+	_, l := machine(t)
+	if settled, why := l.Apply(t.Context(), manager1.SliceLimits{Slice: background, IOWeight: 100}); !settled {
+		t.Error(why)
+	}
+}
+
 func TestBFQsOwnFileStandsForTheWeight(t *testing.T) {
 	t.Parallel()
 	m, l := machine(t)

@@ -65,12 +65,7 @@ func handsTune(t *T) {
 	t.Eventually("the kernel is tuned again", settleLimit, t.tuned(true, 10))
 	t.Must("systemctl", "kill", "-s", "KILL", "moded-tune.service")
 	t.Eventually("SIGKILL puts all back", settleLimit, t.tuned(false, before))
-	t.Eventually("the drift is told", settleLimit, func() error {
-		if r := t.Quiet("modectl", "verify"); !strings.Contains(r.all, "tune") {
-			return fmt.Errorf("modectl verify says: %s", r.all)
-		}
-		return nil
-	})
+	t.Eventually("the drift is told", settleLimit, func() error { return t.drifted("tune", true) })
 	t.Run("modectl", "verify")
 	t.mustSwitch("desktop")
 	t.Eventually("the machine is a desktop", settleLimit, t.isDesktop)
