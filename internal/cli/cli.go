@@ -98,7 +98,7 @@ func (a *app) root() *cobra.Command {
 		a.statusCommand(), a.switchCommand(), a.planCommand(), a.whyCommand(), a.modesCommand(), a.guardsCommand(),
 		a.watchCommand(), a.historyCommand(), a.holdCommand(), a.holdsCommand(), a.confirmCommand(), a.cancelCommand(),
 		a.verifyCommand(), a.recoverCommand(), a.reloadCommand(), a.configCommand(), a.graphCommand(),
-		a.metricsCommand(), a.completionCommand(), a.versionCommand(),
+		a.metricsCommand(), a.doctorCommand(), a.completionCommand(), a.versionCommand(),
 	)
 	return root
 }
