@@ -62,7 +62,7 @@ func unitTables() []Table {
 			Knob: &Knob{
 				Kind:      "user-slices",
 				Release:   "none",
-				Acquire:   "orders the limits, and waits up to 30 s until every agent has set them",
+				Acquire:   "orders the limits, and waits up to 10 s until every agent has set them",
 				Settled:   "the order stands, and the control group of every user's slice has the limits or nothing is in it. With nobody logged in it is settled",
 				Undo:      "gives the order of before again; without one, the agents put back what they found",
 				Lost:      "nothing",

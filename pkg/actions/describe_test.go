@@ -35,7 +35,7 @@ func TestStepsAreDescribedAndBounded(t *testing.T) {
 		"barrier 2": {"gpus", "gpu0", `{"owner":"nobody","but":"graphics","release-timeout":"5s"}`, true, "wait until gpu0 is free: until no compute process holds it, for 5s at most", 35 * time.Second},
 		"owner":     {"gpus", "gpu0", `{"owner":"compute"}`, false, "give gpu0 to compute: ", time.Minute},
 		"slice":     {"slices", "system.slice", `{"cpu-weight":20,"memory-high":18446744073709551615,"allowed-cpus":"3,2"}`, false, `limit system.slice: cpu-weight 20, memory-high unset, allowed-cpus "2-3"`, 0},
-		"of users":  {"user-slices", "background.slice", `{"cpu-weight":20}`, false, "limit background.slice of each user: cpu-weight 20", time.Minute},
+		"of users":  {"user-slices", "background.slice", `{"cpu-weight":20}`, false, "limit background.slice of each user: cpu-weight 20", 40 * time.Second},
 		"audio off": {"audio", "", `{"state":"off"}`, true, "stop audio of all users: ", time.Minute},
 		"realtime":  {"audio", "", `{"state":"realtime","quantum":64,"rate":48000}`, false, "audio in real time: quantum 64; rate 48000", time.Minute},
 		"tuning":    {"tune", "", `{"state":"low-latency"}`, false, "tune the kernel for low latency: CPU governor, wake-up latency and swappiness, while moded-tune.service is active", 2 * time.Minute},

@@ -76,7 +76,7 @@ func TestDoTellsWhyItFailed(t *testing.T) {
 			func(*actionstest.Machine) {}, []string{"background.slice has no processes and no unit file"}},
 		"an agent that cannot limit": {"user-slices", "background.slice", `{"cpu-weight":10}`,
 			func(m *actionstest.Machine) { m.Deaf[1000] = true },
-			[]string{"background.slice is not as ordered after 30s: uid 1000: cpu is not delegated"}},
+			[]string{"background.slice is not as ordered after 10s: uid 1000: cpu is not delegated"}},
 		"CPUs of a user's slice": {"user-slices", "background.slice", `{"allowed-cpus":"0-3"}`,
 			func(*actionstest.Machine) {}, []string{`a user's manager cannot keep allowed-cpus "0-3"`}},
 		"a hook that fails": {"hook", "backup.service", `{}`,

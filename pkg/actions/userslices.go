@@ -54,8 +54,13 @@ func (userSlices) orderOf(want fsm.Value) (userLimits, error) {
 
 func (userSlices) kind(key string) string { return "slices/" + key }
 
+// patience is how long agents may take: a third of what audio gets. There is
+// nothing to stop or to start, and what a user's manager cannot do it cannot do
+// later either.
+func (u userSlices) patience() time.Duration { return u.timing.Audio / 3 }
+
 // Bound is how long agents may take.
-func (u userSlices) Bound(string, fsm.Value) time.Duration { return u.timing.Audio + slack }
+func (u userSlices) Bound(string, fsm.Value) time.Duration { return u.patience() + slack }
 
 // Describe names the slice and what is set.
 func (u userSlices) Describe(key string, want fsm.Value, _ bool) (summary string, details []string) {
@@ -83,7 +88,7 @@ func (u userSlices) Do(ctx context.Context, key string, want fsm.Value) error {
 	case err != nil:
 		return fmt.Errorf("cannot wait for %s of the users: %w", key, err)
 	case len(left) > 0:
-		return fmt.Errorf("%s is not as ordered after %s: %s", key, u.timing.Audio, strings.Join(left, ", "))
+		return fmt.Errorf("%s is not as ordered after %s: %s", key, u.patience(), strings.Join(left, ", "))
 	}
 	return nil
 }
@@ -149,7 +154,7 @@ func (u userSlices) followed(ctx context.Context, key string, order fsm.Value) (
 		}
 		return why, nil
 	}
-	_, err = until(ctx, u.timing.Audio, 2*u.timing.Poll, func() (bool, error) {
+	_, err = until(ctx, u.patience(), 2*u.timing.Poll, func() (bool, error) {
 		var err error
 		if left, err = u.each(ctx, insist); err != nil {
 			left = []string{err.Error()}

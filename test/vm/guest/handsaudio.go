@@ -11,9 +11,9 @@ import (
 // audioScenarios are about what a studio does for the people at the machine.
 func audioScenarios() []scenario {
 	return []scenario{
-		long("hands-studio-quantum", 120, handsStudioQuantum),
-		long("hands-studio-pipewire-restart", 90, handsPipeWireRestart),
-		long("hands-slices", 120, handsSlices),
+		long("hands-studio-quantum", 200, handsStudioQuantum),
+		long("hands-studio-pipewire-restart", 150, handsPipeWireRestart),
+		long("hands-slices", 250, handsSlices),
 	}
 }
 
