@@ -36,9 +36,9 @@ func (t *T) cgroup(group, file, want string) error {
 	return nil
 }
 
-// weighs waits until the kernel has the weights of system.slice and of
+// slicesWeigh waits until the kernel has the weights of system.slice and of
 // background.slice of the users.
-func (t *T) weighs(system, background string, uids ...int) {
+func (t *T) slicesWeigh(system, background string, uids ...int) {
 	t.Eventually(fmt.Sprintf("system.slice weighs %s, background.slice of %v %s", system, uids, background), settleLimit, func() error {
 		if err := t.cgroup("system.slice", "cpu.weight", system); err != nil {
 			return err
@@ -72,9 +72,9 @@ func handsSlices(t *T) {
 	t.background("dev")
 	t.configure(slicesConfig)
 	t.Run("modectl", "plan", "studio")
-	t.weighs("100", "30", 1000)
+	t.slicesWeigh("100", "30", 1000)
 	t.mustSwitch("studio")
-	t.weighs("20", "10", 1000)
+	t.slicesWeigh("20", "10", 1000)
 	if err := t.cgroup("user.slice", "cpuset.cpus", "0"); err != nil {
 		t.Errorf("%v", err)
 	}
@@ -89,7 +89,7 @@ func handsSlices(t *T) {
 
 	other := t.Login(login{user: "other", vt: 9, kind: "tty"})
 	t.background("other")
-	t.weighs("20", "10", 1000, other.UID)
+	t.slicesWeigh("20", "10", 1000, other.UID)
 
 	agent := t.mainPID("dev", "moded-agent")
 	t.userctl("dev", "kill", "-s", "KILL", "moded-agent.service")
@@ -100,7 +100,7 @@ func handsSlices(t *T) {
 		return nil
 	})
 	t.mustSwitch("desktop")
-	t.weighs("100", "30", 1000, other.UID)
+	t.slicesWeigh("100", "30", 1000, other.UID)
 	if err := t.cgroup("user.slice", "cpuset.cpus", ""); err != nil {
 		t.Errorf("%v", err)
 	}
