@@ -102,7 +102,7 @@ install: ## into DESTDIR, under PREFIX
 	ln -sf modectl $(DESTDIR)$(PREFIX)/bin/mode
 	install -Dm755 -t $(DESTDIR)$(LIBEXECDIR) $(BIN)/moded $(BIN)/moded-probe $(BIN)/moded-workload $(BIN)/moded-agent $(BIN)/moded-tune
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR)/default.target.wants $(DESTDIR)/etc/moded/moded.d
-	for unit in moded.service moded-probe.service moded-workload.service moded-tune.service moded-pressure.service moded-gpu.service; do
+	for unit in moded.service moded-probe.service moded-workload.service moded-tune.service moded-pressure.service moded-gpu.service moded-k3s-off.service; do
 	  sed 's|@libexecdir@|$(LIBEXECDIR)|' systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit
 	  chmod 644 $(DESTDIR)$(UNITDIR)/$$unit
 	done
@@ -127,7 +127,7 @@ install: ## into DESTDIR, under PREFIX
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/reference docs/reference/*.md
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples examples/*.toml examples/gate.conf
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/grafana examples/grafana/moded.json
-	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/kubernetes examples/kubernetes/moded-rbac.yaml
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/kubernetes examples/kubernetes/*.yaml
 
 clean: ## what was built
 	rm -rf build

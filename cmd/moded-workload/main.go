@@ -1,6 +1,7 @@
 // Command moded-workload asks services on this machine whether they are ready
 // and what they are doing: vLLM, REAPER's web interface and Kubernetes' API
-// server. The brain has no network. systemd starts it when somebody asks on its
+// server, on which it also cordons, drains and marks this machine's node. The
+// brain has no network. systemd starts it when somebody asks on its
 // socket, and it goes when nobody has asked for ten seconds.
 package main
 
@@ -58,9 +59,10 @@ func run(socket string, idle time.Duration, kubeconfig string) error {
 	if err != nil {
 		return err
 	}
+	nodes := cluster.Nodes{Kubeconfig: kubeconfig}
 	s := serve.New(version.Version, idle, serve.Sources{
 		Ready: serve.Ready, VLLM: serve.VLLM, Web: serve.Web, Serving: serve.Serving, Pause: serve.Pause,
-		Pods: cluster.Nodes{Kubeconfig: kubeconfig}.Pods,
+		Pods: nodes.Pods, Node: nodes.Node,
 	})
 	s.Problem = func(err error) { fmt.Fprintln(os.Stderr, "moded-workload:", err) }
 	return s.Serve(ctx, l)

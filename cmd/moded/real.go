@@ -64,7 +64,7 @@ func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 		Workload: services, Workloads: d.workloads, GPUName: d.gpuName})
 	return machine{
 		hands: actions.Hands{Units: manager, Slices: manager, Logind: logind, Agents: agents, Devices: look, Cards: look, Orders: files, Files: files,
-			Prober: services, Services: manager, Servers: services, EnvDir: files.EnvDir()},
+			Prober: services, Cluster: services, Services: manager, Servers: services, EnvDir: files.EnvDir()},
 		eyes: look, sessions: logind, host: host.Machine{Manager: manager, Logind: logind},
 		stamps:   ledger.Stamps{BootID: boot, Userspace: userspace},
 		notifier: agents,

@@ -29,7 +29,7 @@ func simulated(o options) (machine, error) {
 	}
 	boot, userspace := m.Stamps()
 	return machine{
-		hands: actions.Hands{Units: m, Slices: m, Logind: m, Agents: m, Devices: m, Cards: m, Orders: m, Files: files, Prober: m, Services: m, Servers: m,
+		hands: actions.Hands{Units: m, Slices: m, Logind: m, Agents: m, Devices: m, Cards: m, Orders: m, Files: files, Prober: m, Cluster: m, Services: m, Servers: m,
 			EnvDir: simulate.EnvDir, Timing: m.Timing()},
 		eyes: m, sessions: m, host: m,
 		stamps:   ledger.Stamps{BootID: boot, Userspace: uint64(userspace.UnixMicro())},

@@ -72,8 +72,21 @@ type VLLM struct {
 type K3s struct {
 	Unit string
 	// Node is empty for the host name.
-	Node         string
-	DrainTimeout time.Duration
+	Node                       string
+	DrainTimeout, StartTimeout time.Duration
+	// Label says that the node carries the mode's name, and Taint with what
+	// effect it does as a taint: empty for none.
+	Label bool
+	Taint string
+	// ScaleToZero is a label, KEY=VALUE, of what has no replicas while the node
+	// is drained.
+	ScaleToZero string
+	// EvictEmptyDir and its like say what a drain may end besides.
+	EvictEmptyDir, EvictUnmanaged, EvictSystem bool
+	// Killall is a unit that ends the containers of a stopped k3s.
+	Killall string
+	// CPUWeight is the unit's, MinimalCPUWeight that of the state minimal.
+	CPUWeight, MinimalCPUWeight int64
 }
 
 // Drift says what happens when a knob no longer stands as the mode wants.

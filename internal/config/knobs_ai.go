@@ -2,7 +2,6 @@ package config
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/modectl/moded/pkg/fsm"
 )
@@ -88,28 +87,4 @@ func (c *compiler) vllmValue(t *table, v VLLM, state string, gpus []vllmGPU) fsm
 		value.TensorParallel = len(gpus)
 	}
 	return fsm.NewValue(value)
-}
-
-// k3sStates are the words for the node, most work first.
-var k3sStates = []string{"full", "control-plane", "minimal", "off", notSet}
-
-func (c *compiler) readK3s(m *mode) {
-	n := m.key("k3s")
-	if n == nil {
-		return
-	}
-	t := knobTable(n, m.pathOf("k3s"), "state", c.probs)
-	c.needs(t, "state", strings.Join(k3sStates, ", "))
-	state := t.oneOf("state", notSet, k3sStates...)
-	if state != notSet && c.cfg.K3s == nil {
-		c.probs.addf(t.named(), "%s is set and there is no [k3s] table: add it with its unit", t.path)
-	} else if state != notSet {
-		m.state("k3s", "", t, fsm.NewValue(struct {
-			State string `json:"state"`
-			Unit  string `json:"unit"`
-			Node  string `json:"node,omitempty"`
-			Drain string `json:"drain-timeout"`
-		}{state, c.cfg.K3s.Unit, c.cfg.K3s.Node, span(c.cfg.K3s.DrainTimeout)}))
-	}
-	finish(t)
 }

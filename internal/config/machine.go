@@ -12,6 +12,7 @@ const (
 	vllmDrain   = 2 * time.Minute
 	vllmReady   = 20 * time.Minute
 	k3sDrain    = 5 * time.Minute
+	k3sStart    = 3 * time.Minute
 	autoPrimary = "primary"
 	autoOthers  = "others"
 )
@@ -132,21 +133,6 @@ func tensorParallel(t *table) int {
 		return int(*ranks)
 	}
 	return 0
-}
-
-func (c *compiler) k3s(t *table) {
-	k := &K3s{Unit: t.str("unit", "k3s.service"), Node: t.str("node", "")}
-	k.DrainTimeout = t.duration("drain-timeout", k3sDrain)
-	t.done()
-	at := t.node
-	if n := t.get("unit"); n != nil {
-		at = n
-	}
-	c.unitName(k.Unit, at, "k3s", "service")
-	if k.Node != "" && !hostRE.MatchString(k.Node) {
-		c.probs.addf(t.get("node").at, "%q is not a node's name: lower-case letters, digits, dots and dashes", k.Node)
-	}
-	c.cfg.K3s = k
 }
 
 // general reads the keys at the top.

@@ -35,6 +35,7 @@ func (c *compiler) readModes() {
 		c.readMode(all, name)
 	}
 	c.setTargets()
+	c.setWeights()
 }
 
 func (c *compiler) readMode(all *table, name string) {
@@ -84,7 +85,7 @@ var kinds = []struct {
 	{"user-slices", (*compiler).readUserSlices, true},
 	{"tune", (*compiler).readTune, true},
 	{"vllm", (*compiler).readVLLM, true},
-	{"k3s", (*compiler).readK3s, false},
+	{"k3s", (*compiler).readK3s, true},
 }
 
 func (c *compiler) readKnobs(m *mode) {

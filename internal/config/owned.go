@@ -29,6 +29,8 @@ func unitsOf(s fsm.Setting) []string {
 		Units  []string `json:"units"`
 		Unit   string   `json:"unit"`
 		Target string   `json:"target"`
+		// Killall is k3s's.
+		Killall string `json:"killall"`
 	}
 	_ = json.Unmarshal([]byte(s.Value), &v) // a broken value owns nothing, and its action says so
 	switch {
@@ -36,10 +38,12 @@ func unitsOf(s fsm.Setting) []string {
 		return []string{s.Key}
 	case s.Kind == "tune":
 		return []string{tuneUnit}
-	case s.Kind == "vllm":
+	case s.Kind == "vllm", s.Kind == "k3s" && v.Killall == "":
 		return []string{v.Unit}
 	case s.Kind == "gui":
 		return v.Units
+	case s.Kind == "k3s":
+		return []string{v.Unit, v.Killall}
 	case s.Kind == "target" && v.Target != "":
 		return []string{v.Target}
 	}

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
@@ -12,13 +13,17 @@ import (
 
 var _ actions.Slices = (*Manager)(nil)
 
-// Limits reads the slice's. PID 1 answers for any name; a slice that is nothing
-// but a name is ErrNoUnit.
+// Limits reads those of a slice or a service. PID 1 answers for any name; a unit
+// that is nothing but a name is ErrNoUnit.
 func (m *Manager) Limits(ctx context.Context, slice string) (actions.Limits, error) {
 	if err := m.inhabited(ctx, slice); err != nil {
 		return actions.Limits{}, err
 	}
-	props, err := m.some(ctx, unitPath(slice), "org.freedesktop.systemd1.Slice",
+	iface := "org.freedesktop.systemd1.Slice"
+	if strings.HasSuffix(slice, ".service") {
+		iface = "org.freedesktop.systemd1.Service"
+	}
+	props, err := m.some(ctx, unitPath(slice), iface,
 		"CPUWeight", "IOWeight", "MemoryHigh", "CPUQuotaPerSecUSec", "AllowedCPUs")
 	if err != nil {
 		return actions.Limits{}, fmt.Errorf("cannot read limits of %s: %w", slice, err)

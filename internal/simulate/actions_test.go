@@ -59,7 +59,7 @@ func hands(t *testing.T, dir string, m *simulate.Machine) map[string]fsm.Action 
 		}
 	}
 	return actions.New(actions.Hands{
-		Units: m, Slices: m, Logind: m, Agents: m, Devices: m, Cards: m, Orders: m, Files: files{dir}, Prober: m, Services: m, Servers: m,
+		Units: m, Slices: m, Logind: m, Agents: m, Devices: m, Cards: m, Orders: m, Files: files{dir}, Prober: m, Cluster: m, Services: m, Servers: m,
 		EnvDir: simulate.EnvDir, Timing: m.Timing(),
 	})
 }

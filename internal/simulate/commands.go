@@ -77,8 +77,10 @@ var commands = map[string]func(m *Machine, args []string) (string, error){
 	"engine":   (*Machine).engineLocked,
 	"pod":      (*Machine).podLocked,
 	"cordon": func(m *Machine, args []string) (string, error) {
-		return onOff(&m.world.Work.Cordoned, true, "cordon", args)
+		m.world.Work.Node.Ours = false
+		return onOff(&m.world.Work.Node.Cordoned, true, "cordon", args)
 	},
+	"budget":   (*Machine).budgetLocked,
 	"power":    (*Machine).powerLocked,
 	"hang":     func(m *Machine, args []string) (string, error) { return m.faultLocked("hang", args) },
 	"fail":     func(m *Machine, args []string) (string, error) { return m.faultLocked("fail", args) },

@@ -13,7 +13,7 @@ import (
 // usageWork lists the commands about what is under way.
 const usageWork = `build start|stop · job start PROGRAM [CPU] · job stop PROGRAM · apt start|stop · ` +
 	`inhibit start WHO [WHY] · inhibit stop WHO · web on|off · requests RUNNING [WAITING [SECONDS]] · engine UNIT leave|end · ` +
-	`pod start NAME [GPUS] · pod stop NAME · cordon on|off · power mains [PERCENT] · power battery PERCENT`
+	`pod start NAME [GPUS] · pod stop NAME · cordon on|off · budget POD on|off · power mains [PERCENT] · power battery PERCENT`
 
 // terminal is the unit of what dev runs in a terminal.
 const terminal = "app-gnome-terminal.scope"
@@ -156,6 +156,9 @@ func (m *Machine) podLocked(args []string) (string, error) {
 	}
 	if m.gateShut(k3s, w.Units[k3s]) {
 		return "", fmt.Errorf("the mode keeps %s down", k3s)
+	}
+	if w.Work.Node.Cordoned {
+		return "", fmt.Errorf("%s is cordoned: the scheduler places nothing on it", node)
 	}
 	w.Units[k3s].Active, w.Units[k3s].Sub = "active", "running"
 	w.Work.Pods = append(slices.DeleteFunc(w.Work.Pods, named), facts.Pod{

@@ -85,6 +85,7 @@ func catalog(t *testing.T) *fsm.Catalog {
 				"slices/system.slice": `{"cpu-weight":100}`,
 				"target":              `{"others":["moded-compute.target"],"target":"moded-desktop.target"}`,
 				"units/ai.service":    `{"state":"inactive"}`,
+				"k3s":                 node("control-plane", "desktop"),
 			})},
 			{Name: "compute", Headless: true, Settings: settings(map[string]fsm.Value{
 				"audio": `{"state":"off"}`, "gpus/gpu0": `{"owner":"compute","pci":"0000:01:00.0"}`,
@@ -92,6 +93,7 @@ func catalog(t *testing.T) *fsm.Catalog {
 				"slices/system.slice": `{"cpu-weight":400}`,
 				"target":              `{"others":["moded-desktop.target"],"target":"moded-compute.target"}`,
 				"units/ai.service":    `{"environment":{"CUDA_VISIBLE_DEVICES":"` + gpu0 + `"},"ready":"http://127.0.0.1:8000/health","state":"active"}`,
+				"k3s":                 node("full", "compute"),
 			})},
 		},
 		Edges: []fsm.Edge{
@@ -107,6 +109,11 @@ func catalog(t *testing.T) *fsm.Catalog {
 }
 
 const gpu0 = "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"
+
+// node is a value of the kind k3s.
+func node(state, mode string) fsm.Value {
+	return fsm.NewValue(map[string]any{"state": state, "unit": "k3s.service", "drain-timeout": "1m", "start-timeout": "1m", "mark": map[string]string{"label": mode}})
+}
 
 func settings(values map[string]fsm.Value) []fsm.Setting {
 	var list []fsm.Setting
@@ -211,7 +218,7 @@ func TestAFaultInAnyStepEndsInTheOldMode(t *testing.T) {
 	t.Parallel()
 	for _, op := range []string{
 		"unit stop moded-desktop.target", "unit stop gdm.service", "gpu free gpu0", "slice set system.slice",
-		"unit start ai.service", "unit ready ai.service", "unit start moded-compute.target",
+		"unit start ai.service", "unit ready ai.service", "unit start moded-compute.target", "once node set workstation",
 	} {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()

@@ -29,6 +29,9 @@ const (
 	userSlice   = "user-slice set"
 	desktopEnd  = "desktop end"
 	lookAt      = "look"
+	nodeLook    = "node look"
+	nodeSet     = "node set"
+	podEnd      = "pod end"
 )
 
 // Verbs lists the operations that can be made to hang or fail, with what they
@@ -38,6 +41,7 @@ func Verbs() []string {
 		unitStart + " UNIT", unitStop + " UNIT", unitReady + " UNIT", sessionEnd + " ID", sessionKill + " ID",
 		greeter + " seat0", managerEnd + " UID", desktopEnd + " UID", gpuFree + " GPU", gpuSet + " GPU", sliceSet + " SLICE",
 		audioSet + " UID", userSlice + " UID/SLICE", lookAt + " PART",
+		nodeLook + " " + node, nodeSet + " " + node, podEnd + " POD",
 	}
 }
 
@@ -49,6 +53,7 @@ var paces = map[string]time.Duration{
 	greeter: 500 * time.Millisecond, managerEnd: 400 * time.Millisecond, desktopEnd: 300 * time.Millisecond,
 	gpuFree: 500 * time.Millisecond, sliceSet: 40 * time.Millisecond, audioSet: 150 * time.Millisecond,
 	userSlice: 60 * time.Millisecond,
+	nodeSet:   60 * time.Millisecond, podEnd: 700 * time.Millisecond,
 }
 
 // errSimulated is what an operation that was made to fail says.
@@ -66,6 +71,9 @@ type event struct {
 	Limits *actions.Limits `json:"limits,omitempty"`
 	Order  fsm.Value       `json:"order,omitempty"`
 	PIDs   []uint32        `json:"pids,omitempty"`
+	// Cluster is an order about the node.
+	Cluster *actions.ClusterOrder `json:"cluster,omitempty"`
+	Version int                   `json:"version,omitempty"`
 }
 
 func (e event) op() string { return e.Verb + " " + e.Name }
@@ -260,6 +268,10 @@ func (m *Machine) happenLocked(e event) outcome {
 		m.audioSetLocked(e)
 	case userSlice:
 		m.userSliceSetLocked(e)
+	case nodeSet:
+		m.nodeSetLocked(e)
+	case podEnd:
+		m.podEndedLocked(e)
 	}
 	return outcome{result: "done"}
 }

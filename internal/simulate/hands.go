@@ -32,7 +32,8 @@ func (m *Machine) Timing() actions.Timing {
 	look := func(d time.Duration) time.Duration { return max(time.Duration(float64(d)/m.speed), 5*time.Millisecond) }
 	return actions.Timing{
 		SessionTerm: deadline(45 * time.Second), SessionKill: deadline(15 * time.Second),
-		GPUBarrier: deadline(30 * time.Second), GPUSettings: deadline(time.Minute), Audio: deadline(30 * time.Second), Hook: deadline(10 * time.Minute),
+		GPUBarrier: deadline(30 * time.Second), GPUSettings: deadline(time.Minute), Cluster: deadline(time.Minute), Drain: deadline(5 * time.Minute),
+		Audio: deadline(30 * time.Second), Hook: deadline(10 * time.Minute),
 		UnitStart: deadline(90 * time.Second), UnitStop: deadline(90 * time.Second), UnitReady: deadline(2 * time.Minute), UnitKill: deadline(15 * time.Second),
 		Stable: look(time.Second), Poll: look(200 * time.Millisecond),
 	}

@@ -20,7 +20,7 @@ type work struct {
 	// Requests are those of AI servers, by their units.
 	Requests map[string]requests `json:"requests,omitempty"`
 	Pods     []facts.Pod         `json:"pods,omitempty"`
-	Cordoned bool                `json:"cordoned,omitempty"`
+	Node     nodeState           `json:"node,omitzero"`
 	Power    facts.Power         `json:"power"`
 }
 
@@ -108,6 +108,6 @@ func (w *world) seeServers(f *facts.Facts) {
 func (w *world) seePods(f *facts.Facts) {
 	f.Pods.Unit, f.Pods.Node, f.Pods.Active = k3s, node, w.Units[k3s].Active
 	if f.Pods.Active == "active" {
-		f.Pods.List, f.Pods.Unschedulable = slices.Clone(w.Work.Pods), w.Work.Cordoned
+		f.Pods.List, f.Pods.Unschedulable = slices.Clone(w.Work.Pods), w.Work.Node.Cordoned
 	}
 }

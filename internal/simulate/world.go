@@ -198,11 +198,12 @@ func serving(url string) *unit {
 }
 
 func freshSlices() map[string]*actions.Limits {
-	weight := func(n uint64) *actions.Limits { return &actions.Limits{CPUWeight: &n} }
+	usual := func() *actions.Limits { return &actions.Limits{CPUWeight: new(uint64(100))} }
 	return map[string]*actions.Limits{
-		"system.slice":  weight(100),
-		"user.slice":    weight(100),
-		"machine.slice": weight(100),
+		"k3s.service":   usual(),
+		"system.slice":  usual(),
+		"user.slice":    usual(),
+		"machine.slice": usual(),
 	}
 }
 

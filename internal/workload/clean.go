@@ -46,6 +46,9 @@ func (a *Answer) clean() {
 			d.Unknown, d.User, d.State = Words(d.Unknown), facts.Clean(d.User), facts.Clean(d.State)
 		}
 	}
+	if a.Cluster != nil {
+		a.Cluster.clean()
+	}
 	if a.Pods != nil {
 		a.Pods.Unknown, a.Pods.Node = Words(a.Pods.Unknown), facts.Clean(a.Pods.Node)
 		for i := range a.Pods.List {
@@ -53,6 +56,16 @@ func (a *Answer) clean() {
 			p.Namespace, p.Name, p.UID = facts.Clean(p.Namespace), facts.Clean(p.Name), facts.Clean(p.UID)
 			p.Phase, p.Owner = facts.Clean(p.Phase), facts.Clean(p.Owner)
 		}
+	}
+}
+
+func (c *Cluster) clean() {
+	c.Problem = Words(c.Problem)
+	n := &c.Node
+	n.Name, n.Mark.Label, n.Mark.Taint = facts.Clean(n.Name), facts.Clean(n.Mark.Label), facts.Clean(n.Mark.Taint)
+	for i := range n.Pods {
+		p := &n.Pods[i]
+		p.Namespace, p.Name, p.Why = facts.Clean(p.Namespace), facts.Clean(p.Name), Words(p.Why)
 	}
 }
 

@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/modectl/moded/internal/helper"
@@ -17,7 +18,10 @@ type Client struct {
 	helper *helper.Client[Question, Answer]
 }
 
-var _ actions.Prober = Client{}
+var (
+	_ actions.Prober  = Client{}
+	_ actions.Cluster = Client{}
+)
 
 // NewClient returns a client of the socket at path. version is told to the
 // helper.
@@ -56,3 +60,33 @@ func (c Client) Look(ctx context.Context, q Question) (Answer, error) {
 	answer.clean()
 	return answer, err
 }
+
+// Node gives an order about the cluster's node. That nobody answered, be it the
+// API server or the helper, is actions.ErrClusterSilent.
+func (c Client) Node(ctx context.Context, order actions.ClusterOrder) (actions.ClusterNode, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, Patience, errors.New("moded-workload did not answer in time"))
+	defer cancel()
+	answer, err := c.helper.Ask(ctx, Question{Cluster: &order})
+	answer.clean()
+	switch out := answer.Cluster; {
+	case err != nil && ctx.Err() != nil:
+		return actions.ClusterNode{}, fmt.Errorf("%w: %w", actions.ErrClusterSilent, context.Cause(ctx))
+	case err != nil:
+		return actions.ClusterNode{}, err
+	case out == nil:
+		return actions.ClusterNode{}, errors.New("moded-workload does not speak of the cluster")
+	case out.Silent:
+		return actions.ClusterNode{}, silence(out.Problem)
+	case out.Problem != "":
+		return actions.ClusterNode{}, errors.New(out.Problem)
+	default:
+		return out.Node, nil
+	}
+}
+
+// silence is actions.ErrClusterSilent in the helper's words, which say so
+// already.
+type silence string
+
+func (s silence) Error() string { return string(s) }
+func (silence) Unwrap() error   { return actions.ErrClusterSilent }

@@ -7,6 +7,7 @@ package workload
 
 import (
 	"github.com/modectl/moded/internal/helper"
+	"github.com/modectl/moded/pkg/actions"
 	"github.com/modectl/moded/pkg/facts"
 )
 
@@ -31,6 +32,8 @@ type Question struct {
 	// Pause asks for something to be done: a server begins nothing new, or accepts
 	// again.
 	Pause *Pause `json:"pause,omitempty"`
+	// Cluster is to be done with the node, and told how it is then.
+	Cluster *actions.ClusterOrder `json:"cluster,omitempty"`
 }
 
 // Pause is a vLLM server that shall finish what it has and begin nothing new, or
@@ -38,6 +41,14 @@ type Question struct {
 type Pause struct {
 	URL string `json:"url"`
 	On  bool   `json:"on"`
+}
+
+// Cluster is the outcome of an order.
+type Cluster struct {
+	Node actions.ClusterNode `json:"node,omitzero"`
+	// Problem is why it was not carried out; Silent is set when nobody answered.
+	Problem string `json:"problem,omitempty"`
+	Silent  bool   `json:"silent,omitempty"`
 }
 
 // LocalNode as a Question's Node is the host's name.
@@ -61,6 +72,8 @@ type Answer struct {
 	Serving  *Serving `json:"serving,omitempty"`
 	Paused   bool     `json:"paused,omitempty"`
 	Unpaused string   `json:"unpaused,omitempty"`
+	// Cluster is the outcome of the order.
+	Cluster *Cluster `json:"cluster,omitempty"`
 }
 
 // Serving is a vLLM server at one moment. Each word of why is empty when what it

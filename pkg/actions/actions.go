@@ -33,6 +33,7 @@ type Hands struct {
 	Orders  Orders
 	Files   Files
 	Prober  Prober
+	Cluster Cluster
 	// Services and Servers are for vLLM.
 	Services Services
 	Servers  Servers
@@ -57,6 +58,7 @@ func New(h Hands) map[string]fsm.Action {
 		"audio":       audio{agents: h.Agents, timing: h.Timing},
 		"tune":        tune{jobs: jobs},
 		"vllm":        vllm{Hands: h, jobs: jobs},
+		"k3s":         k3s{Hands: h, jobs: jobs},
 		"hook":        hook{units: h.Units, jobs: jobs},
 	}
 }
@@ -74,6 +76,8 @@ func (t Timing) orDefault() Timing {
 		Stable:      cmp.Or(t.Stable, time.Second),
 		Audio:       cmp.Or(t.Audio, 30*time.Second),
 		Hook:        cmp.Or(t.Hook, 10*time.Minute),
+		Cluster:     cmp.Or(t.Cluster, time.Minute),
+		Drain:       cmp.Or(t.Drain, 5*time.Minute),
 		Poll:        cmp.Or(t.Poll, 250*time.Millisecond),
 	}
 }

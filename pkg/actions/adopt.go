@@ -12,6 +12,7 @@ import (
 var (
 	_ fsm.Adopter = audio{}
 	_ fsm.Adopter = gui{}
+	_ fsm.Adopter = k3s{}
 	_ fsm.Adopter = target{}
 	_ fsm.Adopter = units{}
 	_ fsm.Adopter = userSlices{}
@@ -85,4 +86,14 @@ func (a vllm) Resembles(ctx context.Context, _ string, want fsm.Value) (bool, er
 	}
 	s, err := a.jobs.state(ctx, v.Unit)
 	return err == nil && s.up() == (v.State == "on"), err
+}
+
+// Resembles leaves node and gate out: a cordon is no sign of a mode.
+func (k k3s) Resembles(ctx context.Context, _ string, want fsm.Value) (bool, error) {
+	v, err := decodeK3s(want)
+	if err != nil {
+		return false, err
+	}
+	s, err := k.jobs.state(ctx, v.Unit)
+	return err == nil && s.up() == v.runs(), err
 }

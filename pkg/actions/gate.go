@@ -12,7 +12,10 @@ import (
 // hold a unit down. moded makes and removes the file; without the drop-in it
 // holds nobody.
 
-var _ fsm.Adviser = gui{}
+var (
+	_ fsm.Adviser = gui{}
+	_ fsm.Adviser = k3s{}
+)
 
 // Advise tells which units of a GUI that goes off have no gate.
 func (g gui) Advise(ctx context.Context, _ string, want fsm.Value) []fsm.Advice {
@@ -21,6 +24,23 @@ func (g gui) Advise(ctx context.Context, _ string, want fsm.Value) []fsm.Advice 
 		return nil
 	}
 	return g.jobs.ungated(ctx, v.Units...)
+}
+
+// Advise tells that k3s has no gate, and of containers that off leaves running.
+func (k k3s) Advise(ctx context.Context, _ string, want fsm.Value) []fsm.Advice {
+	v, err := decodeK3s(want)
+	if err != nil || v.State != k3sOff {
+		return nil
+	}
+	advice := k.jobs.ungated(ctx, v.Unit)
+	if v.Killall == "" {
+		advice = append(advice, fsm.Advice{
+			Code:    "containers-stay",
+			Summary: fmt.Sprintf("containers that are not evicted outlive %s, and keep their GPUs", v.Unit),
+			Remedy:  "say killall = \"moded-k3s-off.service\" in [k3s]: it runs k3s-killall.sh",
+		})
+	}
+	return advice
 }
 
 // ungated advises to install the gate of each service that exists and has none.

@@ -101,9 +101,9 @@ type Glancer interface {
 	Glance(ctx context.Context, unit string) (UnitState, error)
 }
 
-// Slices reads and sets resource limits at PID 1, runtime only. A slice that has
-// neither processes nor a fragment is ErrNoUnit: PID 1 would take and show its
-// limits, and nothing would be limited.
+// Slices reads and sets resource limits at PID 1, runtime only, of slices and of
+// services. A unit that has neither processes nor a fragment is ErrNoUnit: PID 1
+// would take and show its limits, and nothing would be limited.
 type Slices interface {
 	Limits(ctx context.Context, slice string) (Limits, error)
 	SetLimits(ctx context.Context, slice string, l Limits) error
@@ -223,6 +223,10 @@ type Timing struct {
 	Audio time.Duration
 	// Hook is how long a hook unit may run: 10 min.
 	Hook time.Duration
+	// Cluster is how long an API server that does not answer is waited for:
+	// 1 min. Drain is for values that say no drain-timeout: 5 min.
+	Cluster time.Duration
+	Drain   time.Duration
 	// Poll is the time between two looks: 250 ms.
 	Poll time.Duration
 }

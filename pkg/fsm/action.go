@@ -114,3 +114,22 @@ func Owned(ctx context.Context) []string {
 	units, _ := ctx.Value(ownedKey{}).([]string)
 	return units
 }
+
+// cautionKey is where WithCautions keeps who listens.
+type cautionKey struct{}
+
+// WithCautions returns a context whose Caution calls reach f. The engine gives such
+// a context to Do and Undo.
+func WithCautions(ctx context.Context, f func(text string)) context.Context {
+	return context.WithValue(ctx, cautionKey{}, f)
+}
+
+// Caution tells what people should know of a step that does its work all the same:
+// it is in Degraded and in the transition's message when all is over. It never
+// fails.
+func Caution(ctx context.Context, text string) {
+	Report(ctx, text)
+	if f, ok := ctx.Value(cautionKey{}).(func(string)); ok {
+		f(text)
+	}
+}

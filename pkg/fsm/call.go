@@ -91,6 +91,7 @@ func (e *Engine) call(ctx context.Context, st *Step, f func(context.Context, Act
 		return fmt.Errorf("cannot move %s: this version of moded has no such kind", st.Name())
 	}
 	ctx = WithProgress(WithOwned(ctx, e.planned()), func(text string) { e.note(st.Index, text) })
+	ctx = WithCautions(ctx, func(text string) { e.caution(fmt.Sprintf("%s: %s", st.Summary, text)) })
 	_, err := bounded(ctx, boundOf(a, st.Key, st.Want), func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, f(ctx, a)
 	})

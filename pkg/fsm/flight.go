@@ -117,3 +117,16 @@ func (e *Engine) trouble(r *run, text string) {
 	defer e.mu.Unlock()
 	r.trouble = appendNew(r.trouble, text)
 }
+
+// caution remembers what a step that succeeds says of itself, be it done in a
+// run or in the background.
+func (e *Engine) caution(text string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.run != nil {
+		e.run.trouble = appendNew(e.run.trouble, text)
+		return
+	}
+	e.degraded = appendNew(e.degraded, text)
+	e.publishLocked()
+}

@@ -97,7 +97,7 @@ func TestARefusalIsJudgedAgainFromTheHistory(t *testing.T) {
 func TestResourcesShowWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	p := open(t)
-	for _, line := range []string{"build start", "apt start", "inhibit start borg the backup runs", "pod start train-0 2", "power battery 40", "take start"} {
+	for _, line := range []string{"build start", "apt start", "inhibit start borg the backup runs", "cordon off", "pod start train-0 2", "power battery 40", "take start"} {
 		p.simulate(line)
 	}
 	text := p.modectl(0, "status", "--resources")

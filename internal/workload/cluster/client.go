@@ -8,11 +8,14 @@ import (
 	"net/http"
 	"net/url"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/rest"
 
@@ -27,22 +30,23 @@ const (
 	maxBody = 24 << 20
 )
 
-// client is a connection to the API server.
+// client is a connection to the API server: rest to its core, apps to the group
+// of Deployments and StatefulSets.
 type client struct {
 	rest   *rest.RESTClient
+	apps   *rest.RESTClient
 	http   *http.Client
 	params runtime.ParameterCodec
 }
 
-// newClient makes a client that knows the types of core/v1, stays on loopback,
-// follows no redirect, and does not retry longer than its context.
+// newClient makes a client that knows the types of core/v1, apps/v1 and
+// policy/v1, stays on loopback, follows no redirect, and does not retry longer
+// than its context.
 func newClient(cfg *rest.Config) (*client, error) {
 	scheme := runtime.NewScheme()
-	if err := corev1.AddToScheme(scheme); err != nil {
+	if err := errors.Join(corev1.AddToScheme(scheme), appsv1.AddToScheme(scheme), policyv1.AddToScheme(scheme)); err != nil {
 		return nil, fmt.Errorf("internal error: %w", err)
 	}
-	cfg.APIPath = "/api"
-	cfg.GroupVersion = &corev1.SchemeGroupVersion
 	cfg.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
 	cfg.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json" // a third of the bytes and of the work
 	cfg.ContentType = "application/vnd.kubernetes.protobuf"
@@ -57,11 +61,25 @@ func newClient(cfg *rest.Config) (*client, error) {
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	c, err := rest.RESTClientForConfigAndClient(cfg, web)
+	core, err := group(cfg, web, "/api", corev1.SchemeGroupVersion)
+	if err != nil {
+		return nil, err
+	}
+	apps, err := group(cfg, web, "/apis", appsv1.SchemeGroupVersion)
+	if err != nil {
+		return nil, err
+	}
+	return &client{rest: core, apps: apps, http: web, params: runtime.NewParameterCodec(scheme)}, nil
+}
+
+func group(cfg *rest.Config, web *http.Client, path string, version schema.GroupVersion) (*rest.RESTClient, error) {
+	one := *cfg
+	one.APIPath, one.GroupVersion = path, &version
+	c, err := rest.RESTClientForConfigAndClient(&one, web)
 	if err != nil {
 		return nil, errors.New("the kubeconfig's server cannot be understood")
 	}
-	return &client{rest: c, http: web, params: runtime.NewParameterCodec(scheme)}, nil
+	return c, nil
 }
 
 // newTransport is our own, because client-go keeps those that it makes for ever.
@@ -137,7 +155,7 @@ func remedy(ctx context.Context, err error) error {
 	case apierrors.IsUnauthorized(err):
 		return errors.New("the API server does not accept the kubeconfig's credential: make a new token for /etc/moded/kubeconfig")
 	case apierrors.IsForbidden(err):
-		return errors.New("the API server forbids moded to look: apply examples/kubernetes/moded-rbac.yaml")
+		return errors.New("the API server forbids it to moded: apply examples/kubernetes/moded-rbac.yaml")
 	}
 	var inner *url.Error // people know the URL
 	if errors.As(err, &inner) {

@@ -44,28 +44,39 @@ func (n Nodes) fill(ctx context.Context, out *facts.Pods) (err error) {
 	if out.Node, err = nodeName(out.Node); err != nil {
 		return err
 	}
-	raw, err := readKubeconfig(n.Kubeconfig)
-	if err != nil {
-		return err
-	}
-	cfg, err := parse(raw)
-	if err != nil {
-		return err
-	}
-	c, err := newClient(cfg)
+	c, err := n.open()
 	if err != nil {
 		return err
 	}
 	defer c.close()
 	node, err := c.node(ctx, out.Node)
-	if apierrors.IsNotFound(err) {
-		return fmt.Errorf("the cluster has no node %s: say its name in the configuration (node of [k3s])", facts.Clean(out.Node))
-	} else if err != nil {
-		return remedy(ctx, err)
+	if err != nil {
+		return noNode(ctx, out.Node, err)
 	}
 	out.Unschedulable = node.Spec.Unschedulable
 	out.List, err = n.list(ctx, c, out.Node)
 	return err
+}
+
+// open reads the kubeconfig and makes a client of it.
+func (n Nodes) open() (*client, error) {
+	raw, err := readKubeconfig(n.Kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	return newClient(cfg)
+}
+
+// noNode says why a node could not be read.
+func noNode(ctx context.Context, name string, err error) error {
+	if apierrors.IsNotFound(err) {
+		return fmt.Errorf("the cluster has no node %s: say its name in the configuration (node of [k3s])", facts.Clean(name))
+	}
+	return remedy(ctx, err)
 }
 
 // list returns the node's pods, those with GPUs first.

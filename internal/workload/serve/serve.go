@@ -8,19 +8,21 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/modectl/moded/internal/helper"
 	"github.com/modectl/moded/internal/workload"
+	"github.com/modectl/moded/pkg/actions"
 	"github.com/modectl/moded/pkg/facts"
 )
 
 // Server is moded-workload's side of package helper.
 type Server = helper.Server[workload.Question, workload.Answer]
 
-// Sources are who is asked: this package's functions and cluster.Nodes.Pods but in
+// Sources are who is asked: this package's functions and cluster.Nodes' but in
 // tests. Each ends with its context and says itself what it could not see.
 type Sources struct {
 	Ready func(ctx context.Context, url string) error
@@ -30,6 +32,8 @@ type Sources struct {
 	// Serving looks at one server, Pause moves it.
 	Serving func(ctx context.Context, url string) workload.Serving
 	Pause   func(ctx context.Context, p workload.Pause) error
+	// Node carries out an order.
+	Node func(ctx context.Context, order actions.ClusterOrder) (actions.ClusterNode, error)
 }
 
 // New returns a server that asks the sources and goes when nobody has asked for
@@ -72,8 +76,18 @@ func (ask Sources) answer(ctx context.Context, q workload.Question) (a workload.
 		beside(&parts, func() { a.Unpaused = why(ask.Pause(ctx, *q.Pause)); a.Paused = a.Unpaused == "" },
 			func(why string) { a.Unpaused = why })
 	}
+	if q.Cluster != nil {
+		beside(&parts, func() { a.Cluster = new(ask.cluster(ctx, *q.Cluster)) },
+			func(why string) { a.Cluster = &workload.Cluster{Problem: why} })
+	}
 	parts.Wait()
 	return a
+}
+
+// cluster carries out an order.
+func (ask Sources) cluster(ctx context.Context, order actions.ClusterOrder) workload.Cluster {
+	node, err := ask.Node(ctx, order)
+	return workload.Cluster{Node: node, Problem: why(err), Silent: errors.Is(err, actions.ErrClusterSilent)}
 }
 
 // beside runs do beside the others of the group. A panic costs its part only:

@@ -56,6 +56,8 @@ type Machine struct {
 	Stray []uint32
 	// NotReady are URLs that do not answer, each with when it will.
 	NotReady map[string]time.Time
+	// Cluster is there while K3sUnit is active.
+	Cluster Cluster
 
 	mu      sync.Mutex
 	effects int
@@ -71,6 +73,8 @@ type Unit struct {
 	actions.UnitState
 	// Members are what a target pulls in and takes along.
 	Members []string
+	// Left are processes that outlive it.
+	Left []actions.Process
 	// Hangs are its other dependencies; the members need not be in them.
 	Hangs actions.Links
 	// Gated units have moded's drop-in.
@@ -111,7 +115,7 @@ func (m *Machine) Add(name, kind, active string) *Unit {
 // Hands are the machine's.
 func (m *Machine) Hands() actions.Hands {
 	return actions.Hands{Units: m.units(), Slices: sliceHands{m}, Logind: logindHands{m}, Agents: agentHands{m},
-		Devices: deviceHands{m}, Cards: cardHands{m}, Orders: cardHands{m}, Files: fileHands{m}, Prober: proberHands{m}, EnvDir: EnvDir,
+		Devices: deviceHands{m}, Cards: cardHands{m}, Orders: cardHands{m}, Files: fileHands{m}, Prober: proberHands{m}, Cluster: clusterHands{m}, EnvDir: EnvDir,
 		Services: serviceHands{m}, Servers: serverHands{m}}
 }
 
@@ -189,6 +193,9 @@ func (m *Machine) String() string {
 	}
 	b.WriteString(m.cards())
 	fmt.Fprintf(&b, "orders %v\n", m.Orders)
+	if _, there := m.Units[K3sUnit]; there {
+		fmt.Fprintln(&b, m.Cluster.String())
+	}
 	return b.String()
 }
 

@@ -112,6 +112,9 @@ func (h serviceHands) Processes(_ context.Context, name string) ([]actions.Proce
 	h.m.mu.Lock()
 	defer h.m.mu.Unlock()
 	u, err := h.m.find(name)
+	if err == nil && len(u.Left) > 0 && u.Active != "active" {
+		return slices.Clone(u.Left), nil
+	}
 	if err != nil || u.Server == nil || u.Server.pid == 0 || u.Server.Strays != "" && u.Active != "active" {
 		return nil, err
 	}

@@ -47,6 +47,9 @@ func (a action) move(ctx context.Context, key, verb string, to fsm.Value) error 
 	if err := a.fault(ctx, id, verb); err != nil {
 		return err
 	}
+	if text, ok := a.w.Cautions[id]; ok && verb == "do" {
+		fsm.Caution(ctx, text)
+	}
 	var value string
 	if err := to.Decode(&value); err != nil {
 		return err

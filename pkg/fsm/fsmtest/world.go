@@ -31,6 +31,8 @@ type World struct {
 	// returned there; Hangs lists calls that never answer.
 	Faults map[string]error
 	Hangs  map[string]bool
+	// Cautions are what a Do that succeeds says of itself, by the knob's id.
+	Cautions map[string]string
 	// Panics lists calls that panic.
 	Panics map[string]bool
 	// Absent lists knobs that do not exist.
