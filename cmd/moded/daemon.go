@@ -236,6 +236,9 @@ func (d *daemon) observers() observers {
 	if !d.o.simulated {
 		all = append(all, &issue{dir: issueDir, headless: d.wayOut})
 	}
+	if d.machine.observer != nil {
+		all = append(all, d.machine.observer)
+	}
 	return all
 }
 

@@ -35,6 +35,8 @@ type machine struct {
 	// background begins what the machine itself needs, before anybody is told
 	// that moded is up; it ends with ctx. done is told why it ended before.
 	background func(ctx context.Context) (done <-chan error, err error)
+	// observer is told of every change, nil when nobody wants to know.
+	observer fsm.Observer
 	// retire makes the machine a normal one while the daemon is down.
 	retire func() error
 }

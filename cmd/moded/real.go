@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+	"go.uber.org/zap"
 
 	"github.com/modectl/moded/internal/eyes"
 	"github.com/modectl/moded/internal/host"
@@ -44,7 +45,8 @@ func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 		return machine{}, err
 	}
 	news := host.NewSessionNews(func() { d.watcher.Tell(triggers.Sessions) }, func() { d.watcher.Tell(triggers.Resumed) })
-	conn, guard, err := frame.Dial(ctx, d.o.address(), frame.Limits{}, nil, dbus.WithSignalHandler(news))
+	sleepless := host.NewSleepless(d.o.address(), func(event string, err error) { d.log.Warn(event, zap.Error(err)) })
+	conn, guard, err := frame.Dial(ctx, d.o.address(), frame.Limits{}, nil, dbus.WithSignalHandler(listeners{news, sleepless}))
 	if err != nil {
 		return machine{}, fmt.Errorf("cannot connect to the bus: %w", err)
 	}
@@ -63,6 +65,11 @@ func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 		Sessions: logind, Inhibitors: logind, Units: manager, Holds: d.server.Holds(),
 		Workload: services, Workloads: d.workloads, GPUName: d.gpuName})
 	return machine{
+		background: func(ctx context.Context) (<-chan error, error) {
+			go sleepless.Run(ctx)
+			return nil, nil
+		},
+		observer: awake{sleepless},
 		hands: actions.Hands{Units: manager, Slices: manager, Logind: logind, Agents: agents, Devices: look, Cards: look, Orders: files, Files: files,
 			Prober: services, Cluster: services, Services: manager, Servers: services, EnvDir: files.EnvDir()},
 		eyes: look, sessions: logind, host: host.Machine{Manager: manager, Logind: logind},
@@ -82,6 +89,16 @@ func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 			return news.Listen(ctx, conn, guard)
 		},
 	}, nil
+}
+
+// listeners hear the same signals.
+type listeners []dbus.SignalHandler
+
+// DeliverSignal implements dbus.SignalHandler.
+func (l listeners) DeliverSignal(iface, member string, s *dbus.Signal) {
+	for _, each := range l {
+		each.DeliverSignal(iface, member, s)
+	}
 }
 
 // stamps asks PID 1 again when it was too busy: at boot it may be, for longer

@@ -19,3 +19,6 @@ func (f Files) ReportAt(path string) Files {
 	f.report = path
 	return f
 }
+
+// IsNewOwner is how a restart of logind is noticed.
+var IsNewOwner = isNewOwner
