@@ -328,7 +328,7 @@ func TestWhatAnAgentSaysIsReadWithCare(t *testing.T) {
 	}
 }
 
-func TestNoticesGoToThoseWhomTheyConcern(t *testing.T) {
+func TestNoticesGoToEverybodyAsTheyConcernThem(t *testing.T) {
 	t.Parallel()
 	bustest.RequireRoot(t)
 	r := newRig(t, nil)
@@ -341,10 +341,16 @@ func TestNoticesGoToThoseWhomTheyConcern(t *testing.T) {
 	deadline := time.UnixMicro(1e15)
 	agents := r.server.Agents()
 	agents.Notify(fsm.Notice{Kind: "grace", ID: 4, From: "desktop", To: "compute", Deadline: deadline, Ends: []fsm.Session{session(alice, "user"), session(120, "greeter")}})
-	var n manager1.Notification
-	n.FromMap(<-a.notes)
-	if n.ID != 4 || n.Kind != "grace" || n.Urgency != "critical" || !n.Deadline.Equal(deadline) || !slices.Equal(n.Ends, []string{"session 47001 of user47001"}) {
-		t.Errorf("note %+v", n)
+	for _, want := range []struct {
+		*agent
+		urgency, summary string
+	}{{a, "critical", "This machine goes to compute mode: your session ends, save your work"}, {b, "normal", "This machine goes to compute mode"}} {
+		var n manager1.Notification
+		n.FromMap(<-want.notes)
+		if n.ID != 4 || n.Kind != "grace" || n.Urgency != want.urgency || n.Summary != want.summary || !n.Deadline.Equal(deadline) ||
+			!slices.Equal(n.Ends, []string{"session 47001 of user47001"}) {
+			t.Errorf("note %+v", n)
+		}
 	}
 	agents.Notify(fsm.Notice{Kind: "cancelled", ID: 4, To: "compute"})
 	for _, g := range []*agent{a, b} {

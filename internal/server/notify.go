@@ -9,18 +9,15 @@ import (
 	"github.com/modectl/moded/pkg/fsm"
 )
 
-// Notify implements fsm.Notifier: it tells the agents of the people whose
-// sessions end, or all agents when none does. It does not block; an agent that
+// Notify implements fsm.Notifier: it tells every agent, since who works over ssh
+// beside a session that ends wants to know too. It does not block; an agent that
 // does not listen misses it.
 func (a *Agents) Notify(n fsm.Notice) {
-	note := notification(n)
-	if note.Kind == "" {
-		return
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, g := range a.byUID {
-		if !g.info.Notifies || !concerns(n, g.uid) {
+		note := notification(n, g.uid)
+		if note.Kind == "" || !g.info.Notifies {
 			continue
 		}
 		a.server.background(func() { a.notify(a.server.ctx, g.unique, note) })
@@ -35,22 +32,26 @@ func (a *Agents) notify(ctx context.Context, unique string, note manager1.Notifi
 		CallWithContext(ctx, manager1.AgentInterface+"."+manager1.MethodNotify, 0, note.ToMap()).Err
 }
 
-func concerns(n fsm.Notice, uid uint32) bool {
-	people := slices.DeleteFunc(slices.Clone(n.Ends), func(s fsm.Session) bool { return !isPerson(s) })
-	return len(people) == 0 || slices.ContainsFunc(people, func(s fsm.Session) bool { return s.UID == uid })
+// endsOf tells whether a session of the user ends.
+func endsOf(n fsm.Notice, uid uint32) bool {
+	return slices.ContainsFunc(n.Ends, func(s fsm.Session) bool { return isPerson(s) && s.UID == uid })
 }
 
-// notification words a notice. Kinds that nobody knows are not shown.
-func notification(n fsm.Notice) manager1.Notification {
+// notification words a notice for one user. Kinds that nobody knows are not
+// shown.
+func notification(n fsm.Notice, uid uint32) manager1.Notification {
 	note := manager1.Notification{ID: n.ID, From: n.From, To: n.To, Urgency: "normal", Ends: endLines(n.Ends), Body: n.Text}
 	switch n.Kind {
 	case "grace":
 		note.Kind, note.Deadline = "grace", n.Deadline
 		note.Summary = fmt.Sprintf("This machine goes to %s mode", n.To)
-		if len(note.Ends) > 0 {
+		if endsOf(n, uid) {
 			note.Urgency = "critical"
 			note.Summary += ": your session ends, save your work"
 		}
+	case "awaiting-confirm":
+		note.Kind, note.Deadline = "awaiting-confirm", n.Deadline
+		note.Summary = fmt.Sprintf("Keep %s mode? Unless somebody confirms it, this machine goes back to %s mode", n.To, n.From)
 	case "cancelled":
 		note.Kind, note.Summary = "cancelled", fmt.Sprintf("The change to %s mode was cancelled", n.To)
 	case "started":

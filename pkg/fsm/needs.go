@@ -58,11 +58,12 @@ type Notifier interface {
 
 // Notice is news for the people whom a transition concerns.
 type Notice struct {
-	// Kind is grace, cancelled, started, finished.
+	// Kind is grace, cancelled, started (a grace period is over and steps begin),
+	// awaiting-confirm, finished.
 	Kind     string
 	ID       uint32
 	From, To string
-	// Deadline is when the grace period ends.
+	// Deadline is when the grace period, or the wait for confirmation, ends.
 	Deadline time.Time
 	Ends     []Session
 	Text     string

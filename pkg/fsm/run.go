@@ -166,6 +166,9 @@ func cancelCause(ctx context.Context) error {
 func (e *Engine) open(r *run) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if r.phase == Grace {
+		e.cfg.Notifier.Notify(Notice{Kind: "started", ID: r.transition.ID, From: r.plan.From, To: r.plan.To, Ends: r.plan.Ends})
+	}
 	r.phase, r.deadline = Running, time.Time{}
 	e.doc.Open = &OpenPlan{Transition: r.transition, Through: r.plan.Through, Ends: r.plan.Ends, NoReturn: r.plan.NoReturn}
 	e.doc.Open.Transition.Steps = r.plan.Steps
@@ -263,6 +266,7 @@ func (e *Engine) awaitConfirm(r *run) (err error) {
 	until := e.doc.Open.UnconfirmedUntil
 	r.phase, r.deadline = AwaitingConfirm, time.Now().Add(until-e.cfg.Host.Boottime())
 	e.publishLocked()
+	e.cfg.Notifier.Notify(Notice{Kind: "awaiting-confirm", ID: r.transition.ID, From: r.plan.From, To: r.plan.To, Deadline: r.deadline, Ends: endedSessions(e.doc.Open)})
 	e.mu.Unlock()
 	select {
 	case <-r.confirm:

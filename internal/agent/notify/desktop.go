@@ -115,7 +115,7 @@ func hints(m manager1.Notification) manager1.Dict {
 // for an answer until it is closed.
 func expiry(kind string) int32 {
 	switch kind {
-	case "grace", "awaiting-confirm", "stuck":
+	case kindGrace, "awaiting-confirm", kindStuck:
 		return 0
 	default:
 		return -1

@@ -48,7 +48,10 @@ type Notifier struct {
 	log     func(event string, err error)
 	queue   chan manager1.Notification
 	shown   map[uint32]uint32 // number of the notification by transition
-	presses sync.WaitGroup
+	warned  map[uint32]bool   // transitions whose grace period terminals know of
+	// counting is the grace period that runs, or nil.
+	counting *manager1.Notification
+	presses  sync.WaitGroup
 }
 
 const (
@@ -64,7 +67,7 @@ const (
 func New(desktop Desktop, daemon Daemon, write func(text string), log func(event string, err error)) *Notifier {
 	return &Notifier{
 		desktop: desktop, daemon: daemon, write: write, log: log,
-		queue: make(chan manager1.Notification, queueSize), shown: map[uint32]uint32{},
+		queue: make(chan manager1.Notification, queueSize), shown: map[uint32]uint32{}, warned: map[uint32]bool{},
 	}
 }
 
@@ -94,6 +97,8 @@ func (n *Notifier) Run(ctx context.Context) {
 				continue
 			}
 			n.press(ctx, p)
+		case <-n.reminder():
+			n.remind(ctx)
 		case <-ctx.Done():
 			return
 		}
@@ -103,18 +108,32 @@ func (n *Notifier) Run(ctx context.Context) {
 func (n *Notifier) tell(run context.Context, m manager1.Notification) {
 	ctx, stop := context.WithTimeout(run, showTimeout)
 	defer stop()
-	if m.Kind == "closed" {
+	n.count(m)
+	if m.Kind == kindClosed {
 		n.takeAway(ctx, m.ID)
 		return
 	}
+	m.Summary += countdown(m)
 	err := n.show(ctx, m)
 	if err != nil && !errors.Is(err, ErrNobody) {
 		n.log("cannot show a notification", err)
 	}
 	// Who works in a terminal, here or over ssh, must know that programs
-	// close even when a desktop shows it.
-	if err != nil || m.Kind == "grace" || m.Kind == "stuck" {
+	// close even when a desktop shows it, and that they do not after all.
+	if err != nil || m.Kind == kindGrace || m.Kind == kindStuck || n.warned[m.ID] {
 		n.write(line(m))
+	}
+	n.remember(m)
+}
+
+// remember keeps whom terminals were warned of until they know how it went on.
+func (n *Notifier) remember(m manager1.Notification) {
+	delete(n.warned, m.ID)
+	if m.Kind == kindGrace && m.ID != 0 {
+		if len(n.warned) >= maxShown {
+			clear(n.warned)
+		}
+		n.warned[m.ID] = true
 	}
 }
 
@@ -162,6 +181,13 @@ func (n *Notifier) press(run context.Context, p Press) {
 	}
 }
 
+// Kinds of notifications that are more than news.
+const (
+	kindGrace  = "grace"
+	kindStuck  = "stuck"
+	kindClosed = "closed"
+)
+
 // Keys of buttons.
 const (
 	keyProceed = "proceed"
@@ -185,7 +211,7 @@ func (n *Notifier) buttonOf(key string) func(context.Context, uint32) error {
 // buttons are pairs of key and label.
 func buttons(kind string) []string {
 	switch kind {
-	case "grace":
+	case kindGrace:
 		return []string{keyProceed, "Now", keyCancel, "Cancel"}
 	case "awaiting-confirm":
 		return []string{keyConfirm, "Keep", keyCancel, "Revert"}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/modectl/moded/dbus/manager1"
 	"github.com/modectl/moded/internal/agent/notify"
@@ -89,7 +90,7 @@ func TestWhoIsTold(t *testing.T) {
 		"terminals without a service":          {true, notify.ErrNobody, settled, `write "\r\nmoded: It is[31m studio\r\nnow\r\n"`},
 		"terminals when the service is broken": {true, errors.New("broken"), settled, "log cannot show a notification: broken\nwrite \"\\r\\nmoded: It is[31m studio\\r\\nnow\\r\\n\""},
 		"both before programs close": {true, nil, grace, "show grace 1 for 0\n" +
-			`write "\r\n\amoded: compute\r\nThis ends:\r\n• session 3 of dev\r\nTo stop it: modectl cancel\r\n"`},
+			`write "\r\n\amoded: compute\r\nThis ends:\r\n• session 3 of dev\r\nTo stop it: modectl cancel 3\r\n"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -111,6 +112,55 @@ func TestALaterOneReplacesAndClosedTakesAway(t *testing.T) {
 	})
 	if want := "show awaiting-confirm 1 for 0\nshow settled 2 for 1\nclose 2\nshow settled 3 for 0"; got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+}
+
+// The desktop and the terminals count down, and both learn that it is over.
+func TestAGracePeriodCountsDown(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		grace time.Duration
+		then  func(n *notify.Notifier)
+		want  string
+	}{
+		"to its end": {90 * time.Second, func(*notify.Notifier) { time.Sleep(2 * time.Minute) },
+			"to compute (in 1 min 30 s), to compute (in 1 min), to compute (in 30 s), to compute (in 10 s)"},
+		"until it is cancelled": {30 * time.Second, func(n *notify.Notifier) {
+			time.Sleep(15 * time.Second)
+			n.Notify(manager1.Notification{ID: 3, Kind: "cancelled", Summary: "cancelled"})
+			n.Notify(manager1.Notification{ID: 3, Kind: "cancelled", Summary: "cancelled"})
+			time.Sleep(time.Minute)
+		}, "to compute (in 30 s), cancelled"},
+		"whatever others do": {15 * time.Second, func(n *notify.Notifier) {
+			n.Notify(manager1.Notification{ID: 2, Kind: "settled", Summary: "else"})
+			time.Sleep(time.Minute)
+		}, "to compute (in 15 s), to compute (in 10 s)"},
+		"until it begins": {15 * time.Second, func(n *notify.Notifier) {
+			n.Notify(manager1.Notification{ID: 3, Kind: "closed"})
+			time.Sleep(time.Minute)
+		}, "to compute (in 15 s)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := new(person)
+			got := tell(t, p, true, func(n *notify.Notifier) {
+				n.Notify(manager1.Notification{ID: 3, Kind: "grace", Summary: "to compute", Deadline: time.Now().Add(c.grace)})
+				c.then(n)
+			})
+			var said []string
+			for line := range strings.SplitSeq(got, "\n") {
+				if text, ok := strings.CutPrefix(line, `write "\r\nmoded: `); ok {
+					text, _, _ = strings.Cut(text, `\r`)
+					said = append(said, text)
+				}
+			}
+			if text := strings.Join(said, ", "); text != c.want {
+				t.Errorf("terminals were told %q, want %q\n%s", text, c.want, got)
+			}
+			if shows := strings.Count(got, "show grace"); shows != strings.Count(c.want, "to compute") {
+				t.Errorf("the desktop showed it %d times:\n%s", shows, got)
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/modectl/moded/dbus/manager1"
@@ -31,8 +32,8 @@ func line(m manager1.Notification) string {
 	if b := body(m); b != "" {
 		text += "\n" + b
 	}
-	if m.Kind == "grace" {
-		text += "\nTo stop it: modectl cancel"
+	if m.Kind == kindGrace {
+		text += fmt.Sprintf("\nTo stop it: modectl cancel %d", m.ID)
 	}
 	bell := ""
 	if m.Urgency == "critical" {
