@@ -108,6 +108,8 @@ func TestEveryActionConforms(t *testing.T) {
 		"server that must be killed": {kind: "vllm", key: "main", want: vllmOff, prepare: func(m *actionstest.Machine) { servesOne(m); m.Units["vllm.service"].Server.Leaves = true }},
 		"server that is deaf":        {kind: "vllm", key: "main", want: vllmOff, prepare: func(m *actionstest.Machine) { servesOne(m); m.Units["vllm.service"].Server.Deaf = true }},
 		"server that is off already": {kind: "vllm", key: "main", want: vllmOff, prepare: serves},
+		"server that anybody starts": {kind: "vllm", key: "main", want: vllmAny, prepare: func(m *actionstest.Machine) { serves(m); m.Denied["vllm.service"] = true }},
+		"server that anybody stops":  {kind: "vllm", key: "main", want: vllmAny, prepare: servesOne},
 		"server that is not there":   {kind: "vllm", key: "main", want: vllmOff},
 		"hook that stays":            {kind: "hook", key: "mount-scratch.service", want: `{}`},
 		"hook that runs and ends":    {kind: "hook", key: "backup.service", want: `{}`},

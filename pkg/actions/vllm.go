@@ -28,7 +28,8 @@ type vllm struct {
 }
 
 type vllmValue struct {
-	State string `json:"state"` // on, off
+	// State is on, off or any, which is that whoever likes may start and stop it.
+	State string `json:"state"`
 	Unit  string `json:"unit"`
 	URL   string `json:"url"`
 	// Model is the name under which the model is served; empty is any.
@@ -71,8 +72,8 @@ func decodeVLLM(want fsm.Value) (v vllmValue, err error) {
 		return v, err
 	}
 	switch {
-	case v.State != "on" && v.State != "off":
-		return v, fmt.Errorf("vLLM is on or off, not %q", v.State)
+	case v.State != "on" && v.State != "off" && v.State != "any":
+		return v, fmt.Errorf("vLLM is on, off or any, not %q", v.State)
 	case v.Unit == "":
 		return v, fmt.Errorf("a vLLM server needs a unit")
 	case v.State == "on" && len(v.GPUs) == 0:
@@ -81,11 +82,14 @@ func decodeVLLM(want fsm.Value) (v vllmValue, err error) {
 	return v, nil
 }
 
-// Rest is the server that is down.
+// Rest is the server that is down; that anybody may move it has none.
 func (a vllm) Rest(_ string, want fsm.Value) fsm.Value {
 	v, err := decodeVLLM(want)
-	if err != nil || v.State == "off" {
+	switch {
+	case err != nil || v.State == "off":
 		return want
+	case v.State == "any":
+		return ""
 	}
 	return fsm.NewValue(vllmValue{State: "off", Unit: v.Unit, URL: v.URL, DrainTimeout: v.DrainTimeout})
 }
@@ -101,10 +105,10 @@ func (a vllm) Bound(_ string, want fsm.Value) time.Duration {
 	return bound
 }
 
-// Units names the unit.
+// Units names the unit, unless it is anybody's.
 func (vllm) Units(_ string, want fsm.Value) []string {
 	v, err := decodeVLLM(want)
-	if err != nil { // told by Do
+	if err != nil || v.State == "any" { // told by Do
 		return nil
 	}
 	return []string{v.Unit}
@@ -113,7 +117,10 @@ func (vllm) Units(_ string, want fsm.Value) []string {
 // Describe names the GPUs as the configuration does.
 func (a vllm) Describe(_ string, want fsm.Value, _ bool) (summary string, details []string) {
 	v, _ := decodeVLLM(want) // a broken value is told by Do
-	if v.State != "on" {
+	switch {
+	case v.State == "any":
+		return "let anybody start " + v.Unit + " again", nil
+	case v.State != "on":
 		if v.DrainTimeout > 0 {
 			details = append(details, fmt.Sprintf("wait until its requests have ended, for %s at most", time.Duration(v.DrainTimeout)))
 		}
@@ -173,10 +180,21 @@ func (a vllm) Do(ctx context.Context, _ string, want fsm.Value) error {
 	if err != nil {
 		return err
 	}
-	if v.State == "off" {
+	switch v.State {
+	case "off":
 		return a.turnOff(ctx, v)
+	case "any":
+		return a.letGo(ctx, v)
 	}
 	return a.turnOn(ctx, v)
+}
+
+func (a vllm) letGo(ctx context.Context, v vllmValue) error {
+	s, err := a.jobs.state(ctx, v.Unit)
+	if err != nil {
+		return err
+	}
+	return a.gate(s, false)
 }
 
 func (a vllm) turnOff(ctx context.Context, v vllmValue) error {
@@ -288,8 +306,12 @@ func (a vllm) Settled(ctx context.Context, _ string, want fsm.Value) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	if v.State == "off" {
+	switch {
+	case v.State == "off":
 		return a.isOff(ctx, s)
+	case v.State == "any":
+		shut, err := a.shut(s)
+		return err == nil && !shut, err
 	}
 	if err := s.there(v.Unit); err != nil {
 		return false, err

@@ -13,7 +13,7 @@ import (
 // go of them again.
 func (a vllm) Preflight(ctx context.Context, _ string, want fsm.Value) error {
 	v, err := decodeVLLM(want)
-	if err != nil || v.State == "off" {
+	if err != nil || v.State != "on" {
 		return err
 	}
 	s, err := a.jobs.usable(ctx, v.Unit)
@@ -36,6 +36,17 @@ func (a vllm) Preflight(ctx context.Context, _ string, want fsm.Value) error {
 		return err
 	}
 	return v.fits(len(given), service.Command)
+}
+
+var _ fsm.Adviser = vllm{}
+
+// Advise tells that a server which is held down has no gate.
+func (a vllm) Advise(ctx context.Context, _ string, want fsm.Value) []fsm.Advice {
+	v, err := decodeVLLM(want)
+	if err != nil || v.State != "off" {
+		return nil
+	}
+	return a.jobs.ungated(ctx, v.Unit)
 }
 
 // fits tells whether so many GPUs are enough for the ranks, and whether the unit
