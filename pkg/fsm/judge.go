@@ -27,7 +27,7 @@ func (e *Engine) askGuards(r *run, c *claim, lastLook bool) Judgement {
 		return Judgement{}
 	}
 	q := Question{Guards: specs, From: c.edge.From, To: c.edge.To, Ends: r.plan.Ends, Fresh: true,
-		Units: planner{e.cfg.Actions}.owned(c.from, c.to)}
+		Units: planner{e.cfg.Actions}.owned(r.plan.Steps, c.from, c.to)}
 	judgement, err := bounded(r.ctx, readBound, func(ctx context.Context) (Judgement, error) {
 		return e.cfg.Judge.Judge(ctx, q), nil
 	})

@@ -60,7 +60,7 @@ func (e *Engine) dryRun(ctx context.Context, c *claim, req Request) (Plan, error
 	}
 	plan := planner{e.cfg.Actions}.plan(ctx, c.from, c.to, c.edge, sessions)
 	q := Question{Guards: e.Catalog().Guards(c.edge.Guards), From: c.edge.From, To: c.edge.To,
-		Ends: plan.Ends, Units: planner{e.cfg.Actions}.owned(c.from, c.to)}
+		Ends: plan.Ends, Units: planner{e.cfg.Actions}.owned(plan.Steps, c.from, c.to)}
 	judgement, err := bounded(ctx, readBound, func(ctx context.Context) (Judgement, error) {
 		return e.cfg.Judge.Judge(ctx, q), nil
 	})

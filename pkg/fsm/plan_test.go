@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -89,6 +90,40 @@ func TestGoldenPlansOfT1ToT4(t *testing.T) {
 			})
 		})
 	}
+}
+
+// taking is a target that finds by name what it takes along.
+type taking struct{ fsm.Action }
+
+func (taking) Bind(_ context.Context, _ string, want fsm.Value, _ fsm.Context) (fsm.Value, error) {
+	return fsm.NewValue("guest of " + string(want)), nil
+}
+
+func (taking) Units(_ string, want fsm.Value) []string { return []string{string(want)} }
+
+func TestWhatATargetTakesAlongIsManaged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		catalog := workstation(t)
+		mode, _ := catalog.Mode("desktop")
+		knobs := map[string]string{}
+		for _, s := range mode.Settings {
+			knobs[s.ID()] = strings.Trim(string(s.Value), `"`)
+		}
+		w := workstationWorld(knobs)
+		var q fsm.Question
+		w.OnAsk = func(asked fsm.Question) { q = asked }
+		cfg := w.Config(catalog)
+		e := startWith(t, w, cfg)
+		defer stop(t, e)
+		cfg.Actions["target"] = taking{cfg.Actions["target"]}
+		if _, err := e.Plan(t.Context(), fsm.Request{Mode: "studio"}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(q.Units, `"guest of \"moded-studio.target\""`) || !slices.Contains(q.Units, `"moded-desktop.target"`) {
+			t.Errorf("the guards are told of %q", q.Units)
+		}
+	})
 }
 
 func render(p fsm.Plan) string {

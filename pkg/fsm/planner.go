@@ -220,15 +220,23 @@ func (d *draft) finish(edge Edge, sessions []Session) Plan {
 	return p
 }
 
-// owned names the units that the plan's modes own: what they hold is managed.
-func (p planner) owned(modes ...Mode) []string {
+// owned names the units that the plan's modes own, and those that its steps found
+// by name when they were bound, such as what a target takes along: what these
+// hold is managed.
+func (p planner) owned(steps []Step, modes ...Mode) []string {
 	var units []string
+	own := func(kind, key string, value Value) {
+		if a, ok := p.actions[kind].(Manager); ok {
+			units = append(units, a.Units(key, value)...)
+		}
+	}
 	for _, m := range modes {
 		for _, s := range m.Settings {
-			if a, ok := p.actions[s.Kind].(Manager); ok {
-				units = append(units, a.Units(s.Key, s.Value)...)
-			}
+			own(s.Kind, s.Key, s.Value)
 		}
+	}
+	for _, st := range steps {
+		own(st.Kind, st.Key, st.Want)
 	}
 	slices.Sort(units)
 	return slices.Compact(units)
