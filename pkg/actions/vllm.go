@@ -151,7 +151,7 @@ func (a vllm) Capture(ctx context.Context, _ string, want fsm.Value) (fsm.Snapsh
 	if err != nil {
 		return "", err
 	}
-	s, err := a.jobs.state(ctx, v.Unit)
+	s, err := a.jobs.glance(ctx, v.Unit)
 	if err != nil {
 		return "", err
 	}
@@ -190,7 +190,7 @@ func (a vllm) Do(ctx context.Context, _ string, want fsm.Value) error {
 }
 
 func (a vllm) letGo(ctx context.Context, v vllmValue) error {
-	s, err := a.jobs.state(ctx, v.Unit)
+	s, err := a.jobs.glance(ctx, v.Unit)
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func (a vllm) letGo(ctx context.Context, v vllmValue) error {
 }
 
 func (a vllm) turnOff(ctx context.Context, v vllmValue) error {
-	s, err := a.jobs.state(ctx, v.Unit)
+	s, err := a.jobs.glance(ctx, v.Unit)
 	if err != nil || !s.exists() {
 		return err
 	}
@@ -246,7 +246,7 @@ func (a vllm) Undo(ctx context.Context, _ string, was fsm.Snapshot) error {
 	if err := was.Decode(&goal); err != nil {
 		return err
 	}
-	s, err := a.jobs.state(ctx, goal.Unit)
+	s, err := a.jobs.glance(ctx, goal.Unit)
 	if err != nil || !s.exists() {
 		return err
 	}
@@ -273,7 +273,7 @@ func (a vllm) Undo(ctx context.Context, _ string, was fsm.Snapshot) error {
 // back brings the unit up again. That its server is ready is not waited for: the
 // rest of the way back must not wait until a model is loaded.
 func (a vllm) back(ctx context.Context, goal vllmSnapshot) error {
-	s, err := a.jobs.state(ctx, goal.Unit)
+	s, err := a.jobs.glance(ctx, goal.Unit)
 	if err != nil {
 		return err
 	}
@@ -302,7 +302,7 @@ func (a vllm) Settled(ctx context.Context, _ string, want fsm.Value) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	s, err := a.jobs.state(ctx, v.Unit)
+	s, err := a.jobs.glance(ctx, v.Unit)
 	if err != nil {
 		return false, err
 	}

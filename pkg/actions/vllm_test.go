@@ -3,6 +3,7 @@ package actions_test
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -406,6 +407,56 @@ func TestPreflightTellsWhatAServerWouldDoWithItsGPUs(t *testing.T) {
 			}
 			if (c.says != "" || c.missing) != (err != nil) || err != nil && !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %v does not say %q", err, c.says)
+			}
+		})
+	}
+}
+
+// Of a thousand servers that misbehave in all ways at once, each is down with
+// nothing left and its GPUs free, or named; and each is what it was after the
+// undo, as far as its engine lets it.
+func TestAThousandServersThatMisbehaveAreDownOrNamed(t *testing.T) {
+	t.Parallel()
+	for seed := range 1000 {
+		synctest.Test(t, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(uint64(seed), 1))
+			often := func(n int) bool { return r.IntN(n) == 0 }
+			m := server(func(s *actionstest.Server) {
+				s.Running, s.Waiting, s.Mute, s.Pauses = r.IntN(3), r.IntN(2), often(4), often(2)
+				if often(2) {
+					s.Ends = time.Now().Add(time.Duration(r.IntN(200)) * time.Second)
+				}
+				s.Leaves, s.Deaf, s.Stubborn, s.Never = often(3), often(4), often(4), often(5)
+				if s.Leaves && often(3) {
+					s.Strays = "ray.scope"
+				}
+				s.Service.StopTimeout = time.Duration(r.IntN(100)) * time.Second
+			})
+			s := m.Units["vllm.service"].Server
+			action := actions.New(m.Hands())["vllm"]
+			was, err := action.Capture(t.Context(), "main", vllmOff)
+			if err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			err = action.Do(t.Context(), "main", vllmOff)
+			took := time.Since(began)
+			clean := len(m.GPUs[1].Holders) == 0 && m.Units["vllm.service"].Active != "active"
+			if took > action.(fsm.Bounded).Bound("main", vllmOff) {
+				t.Errorf("seed %d: it took %s", seed, took)
+			}
+			if (err == nil) != clean {
+				t.Errorf("seed %d: %v, and %+v", seed, err, m.GPUs[1].Holders)
+			}
+			if err != nil && !strings.Contains(err.Error(), "python3 (4002") {
+				t.Errorf("seed %d: nobody is named: %v", seed, err)
+			}
+			s.Deaf, s.Stubborn = false, false // an admin has looked after it
+			if err := action.Undo(t.Context(), "main", was); err != nil {
+				t.Errorf("seed %d: undo: %v", seed, err)
+			}
+			if u := m.Units["vllm.service"]; u.Active != "active" || u.Read != envOne || m.Denied["vllm.service"] || s.Paused {
+				t.Errorf("seed %d: it is %s after the undo, paused %v", seed, u.Active, s.Paused)
 			}
 		})
 	}

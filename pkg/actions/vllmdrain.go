@@ -18,7 +18,7 @@ const mostStop = 10 * time.Minute
 // returns nil when the unit's cgroup is empty and what held GPUs has let go of
 // them.
 func (a vllm) end(ctx context.Context, v vllmValue, courteous bool) error {
-	s, err := a.jobs.state(ctx, v.Unit)
+	s, err := a.jobs.glance(ctx, v.Unit)
 	if err != nil || !s.exists() {
 		return err
 	}
@@ -117,7 +117,7 @@ func (a vllm) stop(ctx context.Context, s UnitState) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	now, lost := a.jobs.state(ctx, s.ID)
+	now, lost := a.jobs.glance(ctx, s.ID)
 	if lost != nil || now.up() {
 		return err // it was not being stopped, so this is not about its processes
 	}
@@ -181,7 +181,7 @@ func (r *remains) await(ctx context.Context) error {
 
 // empty tells whether the unit is down and its cgroup empty.
 func (r *remains) empty(ctx context.Context) (bool, error) {
-	s, err := r.jobs.state(ctx, r.unit.ID)
+	s, err := r.jobs.glance(ctx, r.unit.ID)
 	if err != nil || !s.down() {
 		return false, err
 	}
@@ -194,12 +194,13 @@ func (r *remains) empty(ctx context.Context) (bool, error) {
 
 // left says what is left, or nothing.
 func (r *remains) left(ctx context.Context) (string, error) {
-	s, err := r.jobs.state(ctx, r.unit.ID)
+	s, err := r.jobs.glance(ctx, r.unit.ID)
 	if err != nil {
 		return "", err
 	}
+	var problems []string
 	if !s.down() {
-		return "it is " + s.describe(), nil
+		problems = append(problems, "it is "+s.describe())
 	}
 	list, err := r.Services.Processes(ctx, r.unit.ID)
 	if err != nil {
@@ -209,7 +210,6 @@ func (r *remains) left(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("cannot see who holds the GPUs of %s: %w", r.unit.ID, err)
 	}
-	var problems []string
 	if len(list) > 0 {
 		problems = append(problems, "its processes are still there: "+processes(list))
 	}

@@ -122,7 +122,7 @@ func orNone(text string) string {
 // loaded its model, so this is for the eyes, and for a server that was given one
 // GPU and took another.
 func (a vllm) awaitHeld(ctx context.Context, v vllmValue) error {
-	s, err := a.jobs.state(ctx, v.Unit)
+	s, err := a.jobs.glance(ctx, v.Unit)
 	if err != nil {
 		return err
 	}
