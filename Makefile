@@ -126,6 +126,7 @@ install: ## into DESTDIR, under PREFIX
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded README.md CHANGELOG.md
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/reference docs/reference/*.md
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples examples/*.toml examples/gate.conf
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/timers examples/timers/*
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/grafana examples/grafana/moded.json
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/kubernetes examples/kubernetes/*.yaml
 

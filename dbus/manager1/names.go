@@ -76,6 +76,7 @@ const (
 const (
 	OverrideGuards uint32 = 1
 	SkipCountdown  uint32 = 2
+	Automatic      uint32 = 4
 )
 
 // Flags of Recover.

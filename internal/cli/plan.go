@@ -17,7 +17,9 @@ func (a *app) planCommand() *cobra.Command {
 		Long: `Shows the verdicts of all guards and every step in order, with the point of no
 return. Nothing is touched. Exit code 3 when the switch would be refused.`,
 		Args: oneMode, ValidArgsFunction: a.completeModes,
-		RunE: func(cmd *cobra.Command, args []string) error { return a.plan(cmd.Context(), args[0], force) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.plan(cmd.Context(), args[0], overrideFlag(force))
+		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "plan as for switch --force")
 	return a.jsonFlag(cmd)
@@ -37,12 +39,11 @@ type fullPlan struct {
 	manager1.Plan
 }
 
-func (a *app) plan(ctx context.Context, mode string, force bool) error {
+func (a *app) plan(ctx context.Context, mode string, flags uint32) error {
 	c, err := a.client()
 	if err != nil {
 		return err
 	}
-	flags := overrideFlag(force)
 	p, err := c.Plan(ctx, mode, flags)
 	if err != nil {
 		return err

@@ -14,15 +14,18 @@ import (
 
 // switchOptions are the flags of switch.
 type switchOptions struct {
-	yes, dryRun, noWait, force, now bool
-	confirm, timeout                time.Duration
-	reason                          string
+	yes, dryRun, noWait, force, now, automatic bool
+	confirm, timeout                           time.Duration
+	reason                                     string
 }
 
 func (o switchOptions) flags() uint32 {
 	flags := overrideFlag(o.force)
 	if o.now {
 		flags |= manager1.SkipCountdown
+	}
+	if o.automatic {
+		flags |= manager1.Automatic
 	}
 	return flags
 }
@@ -45,6 +48,7 @@ else on standard output.`,
 	f.BoolVar(&o.noWait, "no-wait", false, "return once the switch has begun")
 	f.BoolVar(&o.force, "force", false, "override guards")
 	f.BoolVar(&o.now, "now", false, "skip the grace period")
+	f.BoolVar(&o.automatic, "automatic", false, "nobody is behind this now, as from a timer: holds against automatic changes stop it")
 	f.DurationVar(&o.confirm, "confirm", 0, "undo it unless modectl confirm is said within `DURATION`")
 	f.DurationVar(&o.timeout, "timeout", 0, "wait `DURATION` at most; the switch goes on")
 	f.StringVar(&o.reason, "reason", "", "the `REASON`, for the history")
@@ -56,13 +60,13 @@ func (a *app) switchTo(ctx context.Context, mode string, o switchOptions) error 
 		return exitf(exitUsage, "a duration cannot be negative")
 	}
 	if o.dryRun {
-		return a.plan(ctx, mode, o.force)
+		return a.plan(ctx, mode, o.flags()&^manager1.SkipCountdown)
 	}
 	c, err := a.client()
 	if err != nil {
 		return err
 	}
-	p, err := c.Plan(ctx, mode, o.flags()&manager1.OverrideGuards)
+	p, err := c.Plan(ctx, mode, o.flags()&^manager1.SkipCountdown)
 	if err != nil {
 		return err
 	}

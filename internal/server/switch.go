@@ -17,9 +17,20 @@ const maxConfirm = 86400
 func (c *call) text(i int) string   { return c.args[i].(string) }
 func (c *call) number(i int) uint32 { return c.args[i].(uint32) }
 
+// switchFlags are those of SwitchMode and Plan.
+const switchFlags = manager1.OverrideGuards | manager1.SkipCountdown | manager1.Automatic
+
+// trigger is what a request over the bus is begun by.
+func trigger(flags uint32) string {
+	if flags&manager1.Automatic != 0 {
+		return fsm.TriggerAutomatic
+	}
+	return "manual"
+}
+
 func (s *Server) switchMode(ctx context.Context, c *call) ([]any, error) {
 	mode, flags, within, reason := c.text(0), c.number(1), c.number(2), c.text(3)
-	if err := errors.Join(checkFlags(flags, manager1.OverrideGuards|manager1.SkipCountdown), checkText("reason", reason)); err != nil {
+	if err := errors.Join(checkFlags(flags, switchFlags), checkText("reason", reason)); err != nil {
 		return nil, err
 	}
 	if within > maxConfirm {
@@ -30,20 +41,21 @@ func (s *Server) switchMode(ctx context.Context, c *call) ([]any, error) {
 	}
 	id, err := s.engine.Switch(ctx, fsm.Request{Mode: mode, Override: flags&manager1.OverrideGuards != 0,
 		SkipCountdown: flags&manager1.SkipCountdown != 0, ConfirmWithin: time.Duration(within) * time.Second,
-		Reason: reason, UID: c.caller.uid, Trigger: "manual", Authorize: s.authoriseSwitch(c)})
+		Reason: reason, UID: c.caller.uid, Trigger: trigger(flags), Authorize: s.authoriseSwitch(c)})
 	s.noteRefusal(err)
 	return []any{id}, err
 }
 
 func (s *Server) plan(ctx context.Context, c *call) ([]any, error) {
 	mode, flags := c.text(0), c.number(1)
-	if err := checkFlags(flags, manager1.OverrideGuards|manager1.SkipCountdown); err != nil {
+	if err := checkFlags(flags, switchFlags); err != nil {
 		return nil, err
 	}
 	if err := s.checkMode(mode); err != nil {
 		return nil, err
 	}
-	p, err := s.engine.Plan(ctx, fsm.Request{Mode: mode, Override: flags&manager1.OverrideGuards != 0, UID: c.caller.uid})
+	p, err := s.engine.Plan(ctx, fsm.Request{Mode: mode, Override: flags&manager1.OverrideGuards != 0, UID: c.caller.uid,
+		Trigger: trigger(flags)})
 	if err != nil {
 		return nil, err
 	}

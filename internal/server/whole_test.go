@@ -128,4 +128,13 @@ func TestARefusalOverTheBus(t *testing.T) {
 	}
 	settled(t, events, c, "compute")
 	wantError(t, c.Recover(t.Context(), 0), manager1.ErrNotFound)
+	w.SetHolds(fsm.Hold{Scope: fsm.HoldAutomatic, Who: "kdenlive", UID: alice, User: "alice"})
+	timer := manager1.SwitchRequest{Mode: "desktop", Flags: manager1.Automatic, Reason: "morning"}
+	if _, err := c.SwitchMode(t.Context(), timer); !manager1.Is(err, manager1.ErrRefused) || !strings.Contains(err.Error(), "holds") {
+		t.Errorf("a timer's request against a hold: %v", err)
+	}
+	if _, err := c.SwitchMode(t.Context(), manager1.SwitchRequest{Mode: "desktop"}); err != nil {
+		t.Errorf("a person's request: %v", err)
+	}
+	settled(t, events, c, "desktop")
 }

@@ -153,13 +153,13 @@ func (c *Catalog) Guards(names []string) []GuardSpec {
 func (c *Catalog) AllGuards() []GuardSpec { return slices.Clone(c.spec.Guards) }
 
 // Edge returns the edge that the trigger may take from one mode to another.
-// The empty trigger and "manual" mean a person's request.
+// The empty trigger, "manual" and TriggerAutomatic take a person's edges.
 func (c *Catalog) Edge(from, to, trigger string) (Edge, bool) {
 	for _, e := range c.spec.Edges {
 		if e.From != from || e.To != to {
 			continue
 		}
-		if trigger == "" || trigger == triggerManual {
+		if trigger == "" || trigger == triggerManual || trigger == TriggerAutomatic {
 			if e.Manual() {
 				return e, true
 			}

@@ -48,6 +48,8 @@ func TestWhatAHoldIsAgainst(t *testing.T) {
 		"two automatic, a person asks":                      {person, []fsm.Hold{holdAutomatic, holdAutomatic}, false},
 		"a scope that nobody knows, a person asks":          {person, []fsm.Hold{{Scope: "new"}}, false},
 		"a scope that nobody knows, it happens by itself":   {idle, []fsm.Hold{{Scope: "new"}}, true},
+		"automatic, a timer asks":                           {fsm.Request{Trigger: fsm.TriggerAutomatic}, []fsm.Hold{holdAutomatic}, true},
+		"nobody holds, a timer asks":                        {fsm.Request{Trigger: fsm.TriggerAutomatic}, nil, false},
 		"automatic, root overrides what happens by itself":  {fsm.Request{Trigger: "idle", Override: true}, []fsm.Hold{holdAutomatic}, false},
 		"automatic, others override what happens by itself": {fsm.Request{Trigger: "idle", Override: true, UID: 1}, []fsm.Hold{holdAutomatic}, true},
 	} {

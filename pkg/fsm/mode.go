@@ -60,6 +60,11 @@ const (
 	Skip   Missing = "skip"
 )
 
+// TriggerAutomatic is a request over a person's edges that no person is behind
+// at the moment, as a timer's: it heeds holds against automatic changes, and is
+// not what somebody chose.
+const TriggerAutomatic = "automatic"
+
 // triggerManual is what begins a person's request.
 const triggerManual = "manual"
 
