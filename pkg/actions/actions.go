@@ -59,6 +59,7 @@ func New(h Hands) map[string]fsm.Action {
 		"tune":        tune{jobs: jobs},
 		"vllm":        vllm{Hands: h, jobs: jobs},
 		"k3s":         k3s{Hands: h, jobs: jobs},
+		"gate":        gate{files: h.Files, jobs: jobs},
 		"hook":        hook{units: h.Units, jobs: jobs},
 	}
 }

@@ -111,6 +111,8 @@ func TestEveryActionConforms(t *testing.T) {
 		"server that anybody starts": {kind: "vllm", key: "main", want: vllmAny, prepare: func(m *actionstest.Machine) { serves(m); m.Denied["vllm.service"] = true }},
 		"server that anybody stops":  {kind: "vllm", key: "main", want: vllmAny, prepare: servesOne},
 		"server that is not there":   {kind: "vllm", key: "main", want: vllmOff},
+		"gate that opens":            {kind: "gate", key: "display-manager.service", want: `{"state":"open"}`, prepare: headless},
+		"gate that is open":          {kind: "gate", key: "ai.service", want: `{"state":"open"}`},
 		"hook that stays":            {kind: "hook", key: "mount-scratch.service", want: `{}`},
 		"hook that runs and ends":    {kind: "hook", key: "backup.service", want: `{}`},
 	} {

@@ -15,7 +15,102 @@ import (
 var (
 	_ fsm.Adviser = gui{}
 	_ fsm.Adviser = k3s{}
+	_ fsm.Adviser = vllm{}
+
+	_ fsm.Gatekeeper = gui{}
+	_ fsm.Gatekeeper = k3s{}
+	_ fsm.Gatekeeper = vllm{}
 )
+
+// Gates are those of the display manager, while it is off.
+func (g gui) Gates(_ string, want fsm.Value) []string {
+	if v, err := decodeGUI(want); err == nil && v.State == "off" {
+		return v.Units
+	}
+	return nil
+}
+
+// Gates is the server's, while it is off.
+func (a vllm) Gates(_ string, want fsm.Value) []string {
+	if v, err := decodeVLLM(want); err == nil && v.State == "off" {
+		return []string{v.Unit}
+	}
+	return nil
+}
+
+// Gates is the unit's, while it is off.
+func (k k3s) Gates(_ string, want fsm.Value) []string {
+	if v, err := decodeK3s(want); err == nil && v.State == k3sOff {
+		return []string{v.Unit}
+	}
+	return nil
+}
+
+// gate is the kind gate, which no mode states: a unit that a mode held, on the
+// way to one that leaves it to others.
+type gate struct {
+	files Files
+	jobs  jobs
+}
+
+type gateSnapshot struct {
+	ID   string `json:"id"`
+	Shut bool   `json:"shut"`
+}
+
+// Describe names the unit.
+func (g gate) Describe(key string, _ fsm.Value, _ bool) (summary string, details []string) {
+	return "let others start " + key, nil
+}
+
+// Capture keeps whether the gate is shut.
+func (g gate) Capture(ctx context.Context, key string, _ fsm.Value) (fsm.Snapshot, error) {
+	was, err := g.look(ctx, key)
+	return fsm.NewValue(was), err
+}
+
+func (g gate) look(ctx context.Context, key string) (gateSnapshot, error) {
+	s, err := g.jobs.state(ctx, key)
+	if err != nil {
+		return gateSnapshot{}, err
+	}
+	shut, err := g.files.Denied(s.ID)
+	if err != nil {
+		err = fmt.Errorf("cannot look at the gate of %s: %w", key, err)
+	}
+	return gateSnapshot{ID: s.ID, Shut: shut}, err
+}
+
+// Do opens the gate.
+func (g gate) Do(ctx context.Context, key string, _ fsm.Value) error {
+	now, err := g.look(ctx, key)
+	if err != nil || !now.Shut {
+		return err
+	}
+	return g.move(now.ID, false)
+}
+
+// Undo shuts it again if it was.
+func (g gate) Undo(_ context.Context, _ string, was fsm.Snapshot) error {
+	var snapshot gateSnapshot
+	if err := was.Decode(&snapshot); err != nil || !snapshot.Shut {
+		return err
+	}
+	return g.move(snapshot.ID, true)
+}
+
+func (g gate) move(id string, shut bool) error {
+	if err := g.files.Deny(id, shut); err != nil {
+		return fmt.Errorf("cannot move the gate of %s: %w", id, err)
+	}
+	return nil
+}
+
+// Settled tells whether it is open.
+func (g gate) Settled(ctx context.Context, key string, _ fsm.Value) (bool, error) {
+	now, err := g.look(ctx, key)
+	return err == nil && !now.Shut, err
+}
 
 // Advise tells which units of a GUI that goes off have no gate.
 func (g gui) Advise(ctx context.Context, _ string, want fsm.Value) []fsm.Advice {
@@ -24,6 +119,15 @@ func (g gui) Advise(ctx context.Context, _ string, want fsm.Value) []fsm.Advice 
 		return nil
 	}
 	return g.jobs.ungated(ctx, v.Units...)
+}
+
+// Advise tells when the unit of a server that is off has no gate.
+func (a vllm) Advise(ctx context.Context, _ string, want fsm.Value) []fsm.Advice {
+	v, err := decodeVLLM(want)
+	if err != nil || v.State != "off" {
+		return nil
+	}
+	return a.jobs.ungated(ctx, v.Unit)
 }
 
 // Advise tells that k3s has no gate, and of containers that off leaves running.

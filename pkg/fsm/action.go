@@ -68,6 +68,14 @@ type Advice struct {
 	Remedy  string
 }
 
+// Gatekeeper is an Action whose knob keeps units from being started by others
+// while it stands somewhere. What a mode leaves to others again, its gates must
+// not hold: the way to a mode that says nothing about the knob opens them.
+type Gatekeeper interface {
+	// Gates names the units that are held at that value. It is pure.
+	Gates(key string, want Value) []string
+}
+
 // Describer is an Action that can say what a step will do.
 type Describer interface {
 	// Describe returns a summary in the imperative ("stop ai.service") and

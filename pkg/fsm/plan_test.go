@@ -278,3 +278,46 @@ func TestAdviceIsAWarningOfThePlan(t *testing.T) {
 		}
 	})
 }
+
+// guarding is an action that holds a unit while its knob stands at 1.
+type guarding struct{ fsm.Action }
+
+func (guarding) Gates(key string, want fsm.Value) []string {
+	if want != fsm.NewValue("1") {
+		return nil
+	}
+	return []string{key + ".service"}
+}
+
+// What a mode held and the next one does not speak of is nobody's again.
+func TestGatesOpenOnTheWayToAModeThatDoesNotCare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		catalog, err := fsm.NewCatalog(fsm.CatalogSpec{Default: "desktop",
+			Modes: []fsm.Mode{
+				{Name: "desktop", Settings: []fsm.Setting{set("units/a", "1"), set("units/b", "1"), set("units/c", "1")}},
+				{Name: "studio", Settings: []fsm.Setting{set("units/a", "1"), set("units/b", "2")}},
+			},
+			Edges: []fsm.Edge{{Event: "enter_studio", From: "desktop", To: "studio"}, {Event: "exit_studio", From: "studio", To: "desktop"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := fsmtest.NewWorld(map[string]string{"units/a": "1", "units/b": "1", "units/c": "1", "gate/c.service": "shut"})
+		cfg := w.Config(catalog)
+		cfg.Actions["units"] = guarding{cfg.Actions["units"]}
+		e := startWith(t, w, cfg)
+		defer stop(t, e)
+		p, err := e.Plan(t.Context(), fsm.Request{Mode: "studio"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, st := range p.Steps {
+			got = append(got, st.Name())
+		}
+		if diff := cmp.Diff([]string{"units/b acquire", "gate/c.service acquire"}, got); diff != "" {
+			t.Errorf("%s\n%v", diff, p.Verdicts)
+		}
+	})
+}

@@ -34,8 +34,36 @@ func (p planner) plan(ctx context.Context, current, next Mode, edge Edge, sessio
 		d.context.Current = valueOf(current, s.Kind, s.Key)
 		d.add(s)
 	}
+	d.openGates(current, next)
 	d.hooks(edge)
 	return d.finish(edge, sessions)
+}
+
+// gateKind is the kind of setting that no mode states: a unit that nobody holds
+// any more.
+const gateKind = "gate"
+
+// openGates lets go of what the mode being left held and the next one says
+// nothing about.
+func (d *draft) openGates(current, next Mode) {
+	held := d.gates(next.Settings)
+	left := slices.DeleteFunc(slices.Clone(current.Settings), func(s Setting) bool { return valueOf(next, s.Kind, s.Key) != "" })
+	for _, unit := range d.gates(left) {
+		if !slices.Contains(held, unit) {
+			d.add(Setting{Kind: gateKind, Key: unit, Value: `{"state":"open"}`, Essential: true, WhenMissing: Skip})
+		}
+	}
+}
+
+// gates lists the units that settings hold.
+func (p planner) gates(settings []Setting) (units []string) {
+	for _, s := range settings {
+		if g, ok := p.actions[s.Kind].(Gatekeeper); ok {
+			units = append(units, g.Gates(s.Key, s.Value)...)
+		}
+	}
+	slices.Sort(units)
+	return slices.Compact(units)
 }
 
 func valueOf(m Mode, kind, key string) Value {
@@ -65,7 +93,10 @@ func (d *draft) add(s Setting) {
 	case errors.Is(err, ErrMissing):
 		d.problem(s, err)
 	case err != nil || !settled:
-		d.change(action, s, want)
+		before := len(d.steps)
+		if d.change(action, s, want); len(d.steps) > before {
+			d.advise(action, s, want)
+		}
 	}
 }
 
@@ -132,7 +163,6 @@ func (d *draft) step(action Action, s Setting, leg Leg, want Value) {
 	}
 	describe(action, &st)
 	d.steps = append(d.steps, st)
-	d.advise(action, s, want)
 }
 
 // advise turns what an action would have an admin mend into warnings.

@@ -207,7 +207,7 @@ func (w *World) Config(catalog *fsm.Catalog) fsm.Config {
 	defer w.mu.Unlock()
 	p := process{w: w, epoch: w.epoch}
 	actions := map[string]fsm.Action{}
-	for _, kind := range []string{"gui", "gpus", "audio", "target", "units", "slices", "vllm", "k3s", "tune", "hook"} {
+	for _, kind := range []string{"gui", "gpus", "audio", "target", "units", "slices", "vllm", "k3s", "tune", "gate", "hook"} {
 		actions[kind] = action{process: p, kind: kind}
 	}
 	return fsm.Config{Catalog: catalog, Actions: actions, Judge: p, Sessions: p, Host: p, Ledger: ledger{p}, History: history{p},
