@@ -47,6 +47,7 @@ type Hands struct {
 func New(h Hands) map[string]fsm.Action {
 	h.Timing = h.Timing.orDefault()
 	h.EnvDir = cmp.Or(h.EnvDir, "/run/moded/env")
+	h.Devices = inRounds(h.Devices)
 	jobs := jobs{units: h.Units, timing: h.Timing}
 	return map[string]fsm.Action{
 		"gui":         gui{Hands: h, jobs: jobs},

@@ -53,20 +53,20 @@ func (s UnitState) describe() string {
 
 // state is State, with a unit that PID 1 does not know as an inactive one.
 func (j jobs) state(ctx context.Context, unit string) (UnitState, error) {
-	return j.look(ctx, unit, j.units.State)
+	return j.look(ctx, "state of "+unit, unit, j.units.State)
 }
 
 // glance is ID, Load, Active and Sub of a unit, likewise. The rest may be
 // missing.
 func (j jobs) glance(ctx context.Context, unit string) (UnitState, error) {
 	if g, ok := j.units.(Glancer); ok {
-		return j.look(ctx, unit, g.Glance)
+		return j.look(ctx, "glance at "+unit, unit, g.Glance)
 	}
 	return j.state(ctx, unit)
 }
 
-func (j jobs) look(ctx context.Context, unit string, how func(context.Context, string) (UnitState, error)) (UnitState, error) {
-	s, err := how(ctx, unit)
+func (j jobs) look(ctx context.Context, question, unit string, how func(context.Context, string) (UnitState, error)) (UnitState, error) {
+	s, err := fsm.Once(ctx, question, func(ctx context.Context) (UnitState, error) { return how(ctx, unit) })
 	if errors.Is(err, ErrNoUnit) {
 		return UnitState{ID: unit, Load: "not-found", Active: "inactive"}, nil
 	}

@@ -28,7 +28,7 @@ type draft struct {
 // left (its zero value at boot); sessions are those that ending the GUI would
 // end.
 func (p planner) plan(ctx context.Context, current, next Mode, edge Edge, sessions []Session) Plan {
-	d := &draft{planner: p, ctx: ctx, mode: next,
+	d := &draft{planner: p, ctx: Round(ctx), mode: next,
 		context: Context{From: edge.From, To: edge.To, Ends: sessions}}
 	for _, s := range next.Settings {
 		d.context.Current = valueOf(current, s.Kind, s.Key)

@@ -41,6 +41,7 @@ func (e *Engine) Verify(ctx context.Context) ([]Difference, error) {
 // moved a knob, their bound value is what it is compared with.
 func (e *Engine) differences(ctx context.Context, mode Mode, steps []Step) []Difference {
 	var found []Difference
+	ctx = Round(ctx)
 	for _, s := range mode.Settings {
 		want, background := e.wanted(ctx, mode.Name, s, steps)
 		if background {
