@@ -115,13 +115,13 @@ func TestRequestsEndBeforeTheServerStops(t *testing.T) {
 		says     string
 	}{
 		"idle":          {func(*actionstest.Server) {}, 0, 2 * time.Second, "draining vllm.service: no request"},
-		"busy for 30 s": {func(s *actionstest.Server) { s.Running, s.Ends = 3, time.Now().Add(30*time.Second) }, 30 * time.Second, 32 * time.Second, "draining vllm.service: 3 requests run, 0 wait"},
-		"with a queue":  {func(s *actionstest.Server) { s.Waiting = 2 }, 2 * time.Minute, 123 * time.Second, "which was not drained: 0 requests run, 2 wait"},
+		"busy for 30 s": {func(s *actionstest.Server) { s.Running, s.Ends = 3, time.Now().Add(30*time.Second) }, 30 * time.Second, 32 * time.Second, "draining vllm.service: 3 running and 0 waiting requests"},
+		"with a queue":  {func(s *actionstest.Server) { s.Waiting = 2 }, 2 * time.Minute, 123 * time.Second, "it was not drained: 0 running and 2 waiting requests"},
 		"with a queue that came after the pause": {func(s *actionstest.Server) { s.Waiting, s.Pauses = 2, true },
 			0, 2 * time.Second, "draining vllm.service: no request"},
-		"never ending": {func(s *actionstest.Server) { s.Running = 1 }, 2 * time.Minute, 123 * time.Second, "which was not drained: 1 requests run, 0 wait"},
+		"never ending": {func(s *actionstest.Server) { s.Running = 1 }, 2 * time.Minute, 123 * time.Second, "it was not drained: 1 running and 0 waiting requests"},
 		"without metrics": {func(s *actionstest.Server) { s.Mute, s.Running = true, 1 }, 15 * time.Second, 20 * time.Second,
-			"which was not drained: cannot see its requests: no metrics"},
+			"it was not drained: cannot see its requests: no metrics"},
 		"loading": {func(s *actionstest.Server) { s.Never = true }, 0, 2 * time.Second, "draining vllm.service: no request"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -129,7 +129,8 @@ func TestRequestsEndBeforeTheServerStops(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := server(c.prepare)
 				var notes []string
-				ctx := fsm.WithProgress(t.Context(), func(text string) { notes = append(notes, text) })
+				note := func(text string) { notes = append(notes, text) }
+				ctx := fsm.WithCautions(fsm.WithProgress(t.Context(), note), note)
 				began := time.Now()
 				if err := actions.New(m.Hands())["vllm"].Do(ctx, "main", vllmOff); err != nil {
 					t.Fatal(err)

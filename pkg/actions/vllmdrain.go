@@ -49,7 +49,7 @@ func (a vllm) drain(ctx context.Context, v vllmValue) error {
 		return fmt.Errorf("cannot drain %s: %w", v.Unit, err)
 	}
 	if d.idle < drainIdle {
-		fsm.Report(ctx, "stopping "+v.Unit+", which was not drained: "+d.seen)
+		fsm.Caution(ctx, "it was not drained: "+d.seen)
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (d *drain) over(ctx context.Context) bool {
 		d.seen = "no request"
 	default:
 		d.idle = 0
-		d.seen = fmt.Sprintf("%d requests run, %d wait", now.Running, now.Waiting)
+		d.seen = fmt.Sprintf("%d running and %d waiting requests", now.Running, now.Waiting)
 	}
 	d.heard = time.Now()
 	fsm.Report(ctx, "draining "+d.value.Unit+": "+d.seen)
@@ -155,7 +155,7 @@ func (r *remains) await(ctx context.Context) error {
 	if ok, err := until(ctx, r.Timing.UnitKill, r.Timing.Poll, func() (bool, error) { return r.empty(ctx) }); err != nil {
 		return err
 	} else if !ok {
-		fsm.Report(ctx, "killing what is left of "+r.unit.ID)
+		fsm.Caution(ctx, "what it left behind had to be killed")
 		if err := r.Services.KillAll(ctx, r.unit.ID); err != nil {
 			return fmt.Errorf("cannot kill what is left of %s: %w", r.unit.ID, err)
 		}

@@ -204,7 +204,9 @@ func vllmNeverDrains(t *T) {
 	t.serving()
 	all := t.requests(1, time.Hour)
 	began := time.Now()
-	t.mustSwitch("studio")
+	if r := t.Switch("studio"); r.code != 0 || !strings.Contains(r.all, "it was not drained: 1 running and 0 waiting requests") {
+		t.Errorf("exit %d, or the loss is not told", r.code)
+	}
 	if took := time.Since(began); took < 15*time.Second {
 		t.Errorf("it took %s: the drain was not waited for", took)
 	}
