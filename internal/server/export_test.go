@@ -53,3 +53,6 @@ func AuditRoom(n int) (lines int) {
 	}
 	return lines
 }
+
+// Words is what the bus says of a value.
+func Words(v fsm.Value) string { return allWords(v) }

@@ -3,7 +3,9 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/modectl/moded/dbus/manager1"
 	"github.com/modectl/moded/pkg/fsm"
@@ -59,9 +61,34 @@ func way(catalog *fsm.Catalog, from, to string) []string {
 func settingLines(m fsm.Mode) []string {
 	lines := make([]string, 0, len(m.Settings))
 	for _, setting := range m.Settings {
-		lines = append(lines, setting.ID()+" "+words(setting.Value))
+		lines = append(lines, setting.ID()+" "+allWords(setting.Value))
 	}
 	return lines
+}
+
+// allWords is words with what a GPU's driver is told.
+func allWords(v fsm.Value) string {
+	var told struct {
+		ComputeMode string   `json:"compute-mode"`
+		PowerLimit  string   `json:"power-limit"`
+		Persistence *bool    `json:"persistence"`
+		MIG         []string `json:"mig"`
+	}
+	text := words(v)
+	if decodeLoosely(v, &told) != nil {
+		return text
+	}
+	for _, knob := range []struct{ name, value string }{
+		{"compute-mode", told.ComputeMode}, {"power-limit", told.PowerLimit}, {"mig", strings.Join(told.MIG, " ")},
+	} {
+		if knob.value != "" {
+			text += ", " + knob.name + " " + knob.value
+		}
+	}
+	if told.Persistence != nil {
+		text += fmt.Sprintf(", persistence %v", *told.Persistence)
+	}
+	return text
 }
 
 // words is a value in short: the member that says where the knob stands.
@@ -142,7 +169,7 @@ func (s *Server) verify(ctx context.Context, _ *call) ([]any, error) {
 }
 
 func settingRow(setting fsm.Setting, differences []fsm.Difference) manager1.Setting {
-	row := manager1.Setting{Kind: setting.Kind, Key: setting.Key, Want: words(setting.Value), Settled: true,
+	row := manager1.Setting{Kind: setting.Kind, Key: setting.Key, Want: allWords(setting.Value), Settled: true,
 		Essential: setting.Essential}
 	at := slices.IndexFunc(differences, func(d fsm.Difference) bool { return d.ID() == setting.ID() })
 	if at < 0 {

@@ -76,8 +76,8 @@ func (m *Machine) setUpLocked() bool {
 	}
 	if i := slices.IndexFunc(m.world.GPUs, func(g facts.GPU) bool { return g.PCI == o.PCI }); i >= 0 {
 		g := &m.world.GPUs[i]
+		_, met := m.strikeLocked(gpuSet + " " + gpuName(i))
 		for setting, set := range m.knobs(g, o.Settings) {
-			_, met := m.strikeLocked(gpuSet + " " + gpuName(i))
 			err := errors.New("the device does not support it")
 			if !met {
 				err = set()

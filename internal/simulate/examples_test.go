@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/modectl/moded/internal/simulate"
+	"github.com/modectl/moded/pkg/facts"
 	"github.com/modectl/moded/pkg/fsm"
 	"github.com/modectl/moded/pkg/guards"
 )
@@ -93,6 +94,49 @@ func TestMaintenanceWaitsForPeopleAndIsNotLeftInTheMiddleOfAnUpgrade(t *testing.
 		}
 		command(t, m, "apt stop")
 		goes(t, e, "desktop")
+	})
+}
+
+func TestACardIsCutIntoPartsOnlyWhileNobodyComputesOnIt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		e, m := guarded(t, dir, "gpu-partitioned", "desktop")
+		defer func() { _ = e.Shutdown(context.Background()) }()
+		command(t, m, "gpu hold gpu1 blender")
+		if got := refused(t, e, fsm.Request{Mode: "partitioned"}); !slices.Equal(got, []string{"nobody-computes"}) {
+			t.Errorf("refused by %v", got)
+		}
+		command(t, m, "gpu release gpu1")
+		time.Sleep(time.Minute)
+		goes(t, e, "partitioned")
+		set := func() *facts.GPUSettings {
+			return m.Look(t.Context(), guards.Needs{GPU: true}, true).GPUs.List[1].Settings
+		}
+		if s := set(); s.MIG != "on" || strings.Join(s.Parts, " ") != "1g.24gb 1g.24gb 2g.48gb" || s.PowerLimit != 250_000 || !*s.Persistence {
+			t.Errorf("gpu1 is %+v", s)
+		}
+		goes(t, e, "desktop")
+		if s := set(); s.MIG != "off" || len(s.Parts) > 0 || s.PowerLimit != 300_000 || *s.Persistence {
+			t.Errorf("back on the desktop gpu1 is %+v", s)
+		}
+		goes(t, e, "studio")
+		if s := set(); s.ComputeMode != "prohibited" {
+			t.Errorf("in studio gpu1 is %+v", s)
+		}
+		// The driver takes nothing any more.
+		goes(t, e, "desktop")
+		command(t, m, "fail once gpu set gpu1")
+		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "partitioned"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if last := e.State().Last; last.Outcome != fsm.RolledBack || !strings.Contains(last.Message, "of gpu1: the device does not support it") {
+			t.Errorf("%s: %s", last.Outcome, last.Message)
+		}
+		if s := set(); s.MIG != "off" || s.PowerLimit != 300_000 || s.ComputeMode != "default" {
+			t.Errorf("after the rollback gpu1 is %+v", s)
+		}
 	})
 }
 

@@ -42,6 +42,9 @@ func TestStepsAreDescribedAndBounded(t *testing.T) {
 		"no tuning": {"tune", "", `{"state":"off"}`, false, "end low-latency tuning: ", 2 * time.Minute},
 		"hook":      {"hook", "backup.service", `{}`, false, "run backup.service: ", 10*time.Minute + 30*time.Second},
 		"a target":  {"target", "", `{"target":"a.target","start":["b.service","a.target"]}`, false, "enter a.target: start b.service; start a.target", 5 * time.Minute},
+		"owner who states settings": {"gpus", "gpu0", `{"owner":"compute","power-limit":"250W","persistence":true,"mig":["3g.20gb","1g.5gb"]}`, false,
+			"give gpu0 to compute: power limit 250W; persistence on; MIG 3g.20gb, 1g.5gb", 2 * time.Minute},
+		"settings of nobody's": {"gpus", "gpu0", `{"owner":"none","compute-mode":"prohibited"}`, false, "set up gpu0: compute mode prohibited", 2 * time.Minute},
 		"isolation": {"target", "", `{"target":"a.target","isolate":true,"start":["a.target"],"doomed":["cups.service"]}`, false,
 			"isolate a.target: start a.target; stop cups.service, which the target does not want", 5 * time.Minute},
 	} {
