@@ -96,7 +96,7 @@ func (a *app) root() *cobra.Command {
 	flags.StringVarP(&a.host, "host", "H", "", "work on another machine, over ssh: `USER@HOST`")
 	root.AddCommand(
 		a.statusCommand(), a.switchCommand(), a.planCommand(), a.whyCommand(), a.modesCommand(), a.guardsCommand(),
-		a.watchCommand(), a.historyCommand(), a.holdCommand(), a.holdsCommand(), a.confirmCommand(), a.cancelCommand(),
+		a.watchCommand(), a.historyCommand(), a.logCommand(), a.holdCommand(), a.holdsCommand(), a.confirmCommand(), a.cancelCommand(),
 		a.verifyCommand(), a.recoverCommand(), a.reloadCommand(), a.configCommand(), a.graphCommand(),
 		a.metricsCommand(), a.doctorCommand(), a.completionCommand(), a.versionCommand(),
 	)

@@ -20,6 +20,7 @@ const (
 	IDModeChanged = "9a0e0f5c3f0d4f0e8d7a5b1c2e3f4a09"
 	IDDegraded    = "9a0e0f5c3f0d4f0e8d7a5b1c2e3f4a0a"
 	IDUp          = "9a0e0f5c3f0d4f0e8d7a5b1c2e3f4a0b"
+	IDAuthorised  = "9a0e0f5c3f0d4f0e8d7a5b1c2e3f4a0c"
 )
 
 // Story is an fsm.Observer that logs transitions. It is called in order by the

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/modectl/moded/dbus/manager1"
+	"github.com/modectl/moded/internal/journal"
 	"github.com/modectl/moded/internal/polkit"
 	"github.com/modectl/moded/pkg/fsm"
 )
@@ -154,7 +155,7 @@ func (a *audit) log(log *zap.Logger, c *call, action string, details map[string]
 	if !a.room(c.caller.uid, time.Now().Unix()) {
 		return
 	}
-	log.Info("authorisation decided", zap.Uint32("uid", c.caller.uid), zap.String("sender", c.Sender),
+	log.Info("authorisation decided", zap.String("message_id", journal.IDAuthorised), zap.Uint32("uid", c.caller.uid), zap.String("sender", c.Sender),
 		zap.String("method", c.method.member), zap.String("action", action), zap.String("answer", answer),
 		zap.Bool("interactive", c.interactive()), zap.String("mode", details["mode"]), zap.String("victims", details["victims"]))
 }
