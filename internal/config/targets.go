@@ -58,9 +58,11 @@ func (c *compiler) unitsOf(m *mode) (up, down []string) {
 		case "k3s":
 			names = []string{c.cfg.K3s.Unit}
 		}
-		if state := stateOf(s.Value); state == "off" || state == "inactive" {
+		switch stateOf(s.Value) {
+		case "off", "inactive":
 			down = append(down, names...)
-		} else {
+		case notSet: // a gate to open, and nothing to keep
+		default:
 			up = append(up, names...)
 		}
 	}

@@ -15,25 +15,15 @@ import (
 var (
 	_ fsm.Adviser = gui{}
 	_ fsm.Adviser = k3s{}
-	_ fsm.Adviser = vllm{}
 
 	_ fsm.Gatekeeper = gui{}
 	_ fsm.Gatekeeper = k3s{}
-	_ fsm.Gatekeeper = vllm{}
 )
 
 // Gates are those of the display manager, while it is off.
 func (g gui) Gates(_ string, want fsm.Value) []string {
 	if v, err := decodeGUI(want); err == nil && v.State == "off" {
 		return v.Units
-	}
-	return nil
-}
-
-// Gates is the server's, while it is off.
-func (a vllm) Gates(_ string, want fsm.Value) []string {
-	if v, err := decodeVLLM(want); err == nil && v.State == "off" {
-		return []string{v.Unit}
 	}
 	return nil
 }
@@ -119,15 +109,6 @@ func (g gui) Advise(ctx context.Context, _ string, want fsm.Value) []fsm.Advice 
 		return nil
 	}
 	return g.jobs.ungated(ctx, v.Units...)
-}
-
-// Advise tells when the unit of a server that is off has no gate.
-func (a vllm) Advise(ctx context.Context, _ string, want fsm.Value) []fsm.Advice {
-	v, err := decodeVLLM(want)
-	if err != nil || v.State != "off" {
-		return nil
-	}
-	return a.jobs.ungated(ctx, v.Unit)
 }
 
 // Advise tells that k3s has no gate, and of containers that off leaves running.
