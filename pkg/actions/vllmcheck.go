@@ -38,17 +38,6 @@ func (a vllm) Preflight(ctx context.Context, _ string, want fsm.Value) error {
 	return v.fits(len(given), service.Command)
 }
 
-var _ fsm.Adviser = vllm{}
-
-// Advise tells that a server which is held down has no gate.
-func (a vllm) Advise(ctx context.Context, _ string, want fsm.Value) []fsm.Advice {
-	v, err := decodeVLLM(want)
-	if err != nil || v.State != "off" {
-		return nil
-	}
-	return a.jobs.ungated(ctx, v.Unit)
-}
-
 // fits tells whether so many GPUs are enough for the ranks, and whether the unit
 // leaves the number of ranks to us. One that states it starts that many whatever
 // it is told.
