@@ -28,6 +28,8 @@ type user struct {
 	slow     chan struct{}
 	liar     bool          // pw-metadata succeeds and does nothing
 	lingers  time.Duration // it ends that long after the graph has shown it
+	late     time.Duration // the graph shows it that long after it has ended
+	thinks   time.Duration // how long the manager thinks about a unit
 	missing  bool          // pw-dump is not installed
 	followed int
 	clocks   []pipewire.Clock // what is measured; nil for what is forced
@@ -59,6 +61,7 @@ func (u *user) States(_ context.Context, units ...string) (map[string]userunits.
 }
 
 func (u *user) Enabled(_ context.Context, unit string) (bool, error) {
+	time.Sleep(u.thinks)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.enabled[unit], nil
@@ -159,10 +162,14 @@ func (u *user) Force(_ context.Context, quantum, rate uint32) error {
 	u.note("force")
 	liar := u.liar
 	u.mu.Unlock()
-	if !liar {
-		u.change(func(s *pipewire.Summary) { s.ForcedQuantum, s.ForcedRate = quantum, rate })
+	show := func() { u.change(func(s *pipewire.Summary) { s.ForcedQuantum, s.ForcedRate = quantum, rate }) }
+	if !liar && u.late == 0 {
+		show()
 	}
 	time.Sleep(u.lingers)
+	if u.late > 0 {
+		time.AfterFunc(u.late, show)
+	}
 	return nil
 }
 

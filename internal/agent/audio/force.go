@@ -21,7 +21,7 @@ type tries struct {
 }
 
 // wish is what the order wants forced, or lifted to, and whether that differs
-// from what is.
+// from what is, or from what may still come.
 func (k *Keeper) wish() (want, now Quantum, differs bool) {
 	if k.seen.order.State == "" || k.seen.order.State == off || !k.seen.graphKnown() || !k.seen.pipewireRuns() {
 		return want, now, false
@@ -33,13 +33,13 @@ func (k *Keeper) wish() (want, now Quantum, differs bool) {
 	} else if k.kept.Forced != nil {
 		want = k.kept.Forced.Was
 	}
-	return want, now, want != now
+	return want, now, want != now || k.kept.Forced != nil && k.pending && k.seen.order.State == on
 }
 
 // forceAgain is when to try once more, zero for never.
 func (k *Keeper) forceAgain() time.Time {
 	_, _, differs := k.wish()
-	changed := k.seen.order.State == realtime && k.shownForce // by the user
+	changed := k.seen.order.State == realtime && !k.pending // by the user
 	if !differs || changed || k.seen.busy || k.tries.n == 0 || k.tries.n >= forceTries {
 		return time.Time{}
 	}
@@ -59,9 +59,9 @@ func (k *Keeper) force(ctx context.Context) {
 		if f := k.kept.Forced; f != nil {
 			was = f.Was
 		}
-		k.shownForce = false
 		k.remember(func(r *Remembered) { r.Forced = &Forced{Is: want, Was: was} })
 	}
+	k.pending = k.seen.order.State == realtime
 	k.unmeasured()
 	k.work(ctx, func(ctx context.Context) worked {
 		return worked{err: k.pw.Force(ctx, want.Quantum, want.Rate)}

@@ -57,16 +57,16 @@ type Keeper struct {
 	beside    sync.WaitGroup
 
 	// What follows belongs to Run.
-	seen       view
-	kept       Remembered
-	stream     stream
-	due        bool // units changed since the order was last enforced
-	fresh      bool // the order is new: its units were not started or stopped
-	tries      tries
-	shownForce bool // the graph has shown what was forced
-	measuring  measuring
-	waiting    []waiter
-	last       *Report
+	seen      view
+	kept      Remembered
+	stream    stream
+	due       bool // units changed since the order was last enforced
+	fresh     bool // the order is new: its units were not started or stopped
+	tries     tries
+	pending   bool // something was forced that the graph has not shown yet
+	measuring measuring
+	waiting   []waiter
+	last      *Report
 }
 
 type ask struct {

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/modectl/moded/dbus/manager1"
 	"github.com/modectl/moded/internal/agent/pipewire"
 )
 
@@ -26,6 +27,34 @@ func TestAPipeWireThatIsTooBusyIsAskedAgain(t *testing.T) {
 			t.Errorf("forced %v after on", u.forced())
 		}
 	})
+}
+
+// In the VM the daemon repeated its order when PipeWire came back, while
+// pw-metadata ran, and what that had done was shown while the units were looked
+// at: the quantum was taken for the user's own, and stayed for ever.
+func TestAQuantumStaysOursWhateverOrderComesBeforeTheGraphShowsIt(t *testing.T) {
+	t.Parallel()
+	for name, again := range map[string]manager1.AudioOrder{"once more": toRealtime, "lifted at once": toOn} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				u := newUser()
+				u.lingers, u.late, u.thinks = time.Second, 500*time.Millisecond, time.Second
+				b := start(t, u)
+				go b.Apply(t.Context(), toRealtime)
+				time.Sleep(2500 * time.Millisecond) // pw-metadata runs
+				go b.Apply(t.Context(), again)
+				time.Sleep(time.Minute)
+				b.Apply(t.Context(), toOn)
+				time.Sleep(time.Minute)
+				if r := b.latest(); u.forced() != [2]uint32{} || r.Summary.Standing != "on" {
+					t.Errorf("forced %v, reported %+v", u.forced(), r.Summary)
+				}
+				if s := b.Capture(t.Context()); s.State != "on" {
+					t.Errorf("captured %+v", s)
+				}
+			})
+		})
+	}
 }
 
 func TestAPipeWireThatNeverListensIsLeftAlone(t *testing.T) {

@@ -85,17 +85,19 @@ func (k *Keeper) hear(h heard) {
 // recognise tells from the graph whether what we forced still holds, and
 // forgets it when it was lifted, by us or by somebody else. While we change it
 // the graph may show anything; so it is asked once more when we are done, for
-// the last summary may have come before the change was over.
+// the last summary may have come before the change was over. What the graph has
+// not shown yet may still come, whatever order came meanwhile.
 func (k *Keeper) recognise() {
 	f := k.kept.Forced
 	if f == nil || !k.seen.graphKnown() || k.seen.busy {
 		return
 	}
-	shows := shown(*k.seen.graph) == f.Is
-	if !shows && (k.shownForce || k.tries.n == 0) {
+	switch {
+	case shown(*k.seen.graph) == f.Is:
+		k.pending = false
+	case !k.pending:
 		k.remember(func(r *Remembered) { r.Forced = nil })
 	}
-	k.shownForce = shows
 }
 
 // streamEnded notes why, and when to try again: an end without an error is
@@ -103,7 +105,7 @@ func (k *Keeper) recognise() {
 func (k *Keeper) streamEnded(e ended) {
 	k.stream.stop()
 	k.stream.stop = nil
-	k.seen.graph, k.tries, k.shownForce = nil, tries{}, false
+	k.seen.graph, k.tries, k.pending = nil, tries{}, false
 	k.unmeasured()
 	switch s := &k.stream; {
 	case errors.Is(e.err, pipewire.ErrMissing):

@@ -2,10 +2,9 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"time"
-
-	"github.com/godbus/dbus/v5"
 )
 
 // audioScenarios are about what a studio does for the people at the machine.
@@ -78,8 +77,7 @@ func (t *T) drifted(kind string, want bool) error {
 func handsStudioQuantum(t *T) {
 	t.Cleanup(func() { t.Exec(asUser("dev", "pw-metadata -n settings 0 clock.force-quantum 0")) })
 	t.force("512") // dev's own, before
-	t.asUnit("dev", "lab-play", "pw-play", t.silence())
-	t.wantNode("dev", "pw-play")
+	t.plays()
 	t.Eventually("the graph runs with dev's own", settleLimit, func() error { return t.measured("512") })
 	t.mustSwitch("studio")
 	t.Eventually("the graph runs with studio's", settleLimit, func() error { return t.measured("256") })
@@ -116,33 +114,42 @@ func handsStudioQuantum(t *T) {
 	}
 }
 
-// drifts asks the daemon again and again what differs, until stopped, and counts
-// the answers that say it of audio.
-func (t *T) drifts() (stop func() (asked, told int)) {
-	conn, err := dbus.ConnectSystemBus()
-	t.must(err)
-	end, done := make(chan bool), make(chan [2]int)
-	go func() {
-		defer conn.Close()
-		var n [2]int
-		for {
-			var rows []map[string]dbus.Variant
-			err := conn.Object(busName, busPath).Call(busIface+".Verify", 0).Store(&rows)
-			n[0]++
-			for _, row := range rows {
-				if settled, known := row["settled"].Value().(bool); err == nil && known && !settled && row["kind"].Value() == "audio" {
-					n[1]++
-				}
-			}
-			select {
-			case <-end:
-				done <- n
-				return
-			case <-time.After(300 * time.Millisecond):
-			}
+// reports keeps what agents tell the daemon from now on, and gives a function that
+// reads it.
+func (t *T) reports() func() []string {
+	const file = "/run/lab-reports.json"
+	t.Cleanup(func() { t.Quiet("systemctl", "stop", "lab-reports.service"); t.Quiet("rm", "-f", file) })
+	t.Must("systemd-run", "--quiet", "--collect", "--unit=lab-reports", "sh", "-c",
+		"exec busctl monitor --json=short --match=\"type='method_call',member='ReportAudio'\" >"+file)
+	t.Eventually("the monitor listens", settleLimit, func() error {
+		r := t.Quiet("busctl", "list", "--no-pager", "--no-legend")
+		if !strings.Contains(r.out, "lab-reports") && t.unit("lab-reports.service", "SubState") != "running" {
+			return fmt.Errorf("%s", r.all)
 		}
-	}()
-	return func() (int, int) { close(end); n := <-done; return n[0], n[1] }
+		return nil
+	})
+	return func() []string {
+		raw, err := os.ReadFile(file)
+		t.must(err)
+		return strings.Split(strings.TrimSpace(string(raw)), "\n")
+	}
+}
+
+// plays has dev play silence, and waits until it does.
+func (t *T) plays() {
+	t.Cleanup(func() { t.endUnit("dev", "lab-play") })
+	began := time.Now()
+	for t.playing() == "" {
+		if time.Since(began) > settleLimit {
+			t.Sh("journalctl -b --no-pager -n 30 _UID=1000")
+			t.Fatalf("pw-play does not play")
+		}
+		if t.mainPID("dev", "lab-play") == 0 {
+			t.Run("systemd-run", "--quiet", "--user", "--machine=dev@.host", "--collect", "--unit=lab-play", "pw-play", t.silence())
+		}
+		time.Sleep(time.Second)
+	}
+	t.Logf("pw-play plays after %.1f s", time.Since(began).Seconds())
 }
 
 // handsPipeWireRestart: a PipeWire that is restarted in studio has forgotten the
@@ -153,7 +160,7 @@ func handsPipeWireRestart(t *T) {
 	if err := t.drifted("audio", false); err != nil {
 		t.Errorf("before: %v", err)
 	}
-	old, stop := t.mainPID("dev", "pipewire"), t.drifts()
+	old, told := t.mainPID("dev", "pipewire"), t.reports()
 	t.userctl("dev", "restart", "pipewire.service")
 	began := time.Now()
 	t.Logf("systemctl says that it was restarted")
@@ -161,16 +168,24 @@ func handsPipeWireRestart(t *T) {
 	t.Logf("the quantum was back %.1f s after the restart", time.Since(began).Seconds())
 	t.Sh("systemctl --user --machine=dev@.host show pipewire.service -p ActiveEnterTimestampMonotonic; journalctl -b --no-pager -o short-monotonic -n 30 _UID=1000 _SYSTEMD_USER_UNIT=moded-agent.service")
 	t.Eventually("nothing differs any more", settleLimit, func() error { return t.drifted("audio", false) })
-	asked, told := stop()
-	t.Logf("Verify was asked %d times, and told of audio %d times", asked, told)
-	if told == 0 {
-		t.Errorf("the drift was not told")
+	const standing = `"standing":{"type":"s","data":"`
+	drift, again := -1, -1
+	for i, line := range told() {
+		t.Logf("%s", line)
+		switch {
+		case strings.Contains(line, standing+`"`):
+			drift = max(drift, i)
+		case drift >= 0 && strings.Contains(line, standing+`realtime"`):
+			again = i
+		}
+	}
+	if drift < 0 || again < drift {
+		t.Errorf("the drift and its end were not told: lines %d and %d", drift, again)
 	}
 	if now := t.mainPID("dev", "pipewire"); now == old || now == 0 {
 		t.Errorf("pipewire was %d and is %d", old, now)
 	}
-	t.asUnit("dev", "lab-play", "pw-play", t.silence())
-	t.wantNode("dev", "pw-play")
+	t.plays()
 	t.Eventually("the new graph runs with it", settleLimit, func() error { return t.measured("256") })
 	t.endUnit("dev", "lab-play")
 	t.mustSwitch("desktop")
