@@ -11,7 +11,7 @@ func aiTables() []Table {
 				"names) and `MODED_TENSOR_PARALLEL_SIZE`; see `examples/vllm.service`.",
 			Short: "main = \"off\"",
 			Keys: []Key{
-				{"state", `"off" or "any"`, "", "instead of gpus. Where another mode says off, any opens the gate again, so that the unit may be started by hand"},
+				{"state", `"off" or "any"`, "", "instead of gpus"},
 				{"gpus", "names of cards", "", "instead of state. No card whose owner in this mode is display or none"},
 			},
 			Knob: &Knob{

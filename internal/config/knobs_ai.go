@@ -42,40 +42,6 @@ func (c *compiler) readVLLM(m *mode) {
 	}
 }
 
-// openGates gives modes that do not care about a server, where another one holds
-// it down, a setting for the gate alone: the file would stay, and nobody could
-// start the server by hand.
-func (c *compiler) openGates() {
-	for _, v := range c.cfg.VLLM {
-		off := fsm.NewValue(vllmValue{State: "off", Unit: v.Unit, URL: v.URL, Model: v.Model,
-			DrainTimeout: span(v.DrainTimeout), ReadyTimeout: span(v.ReadyTimeout)})
-		if !slices.ContainsFunc(c.modes, func(m *mode) bool { return m.valueOf("vllm", v.Name) == off }) {
-			continue
-		}
-		open := fsm.NewValue(struct {
-			State string `json:"state"`
-			Unit  string `json:"unit"`
-			URL   string `json:"url"`
-		}{notSet, v.Unit, v.URL})
-		for _, m := range c.modes {
-			if m.valueOf("vllm", v.Name) == "" {
-				m.Settings = append(m.Settings, fsm.Setting{Kind: "vllm", Key: v.Name, Value: open, WhenMissing: fsm.Skip})
-				m.sortSettings()
-			}
-		}
-	}
-}
-
-// valueOf is what the mode states about a knob, empty when it states nothing.
-func (m *mode) valueOf(kind, key string) fsm.Value {
-	for _, s := range m.Settings {
-		if s.Kind == kind && s.Key == key {
-			return s.Value
-		}
-	}
-	return ""
-}
-
 // vllmGPUs reads the cards of a server; what another knob of the mode keeps
 // it from using is a contradiction.
 func (c *compiler) vllmGPUs(t *table, m *mode) []vllmGPU {

@@ -36,7 +36,6 @@ func (c *compiler) readModes() {
 	}
 	c.setTargets()
 	c.setWeights()
-	c.openGates()
 }
 
 func (c *compiler) readMode(all *table, name string) {
@@ -60,18 +59,13 @@ func (c *compiler) readMode(all *table, name string) {
 	fresh := slices.DeleteFunc(slices.Clone(c.probs.list[from:]), func(p Problem) bool { return c.inBase[p.Position] })
 	c.probs.list = append(c.probs.list[:from], fresh...)
 	c.checkTotal(m)
-	m.sortSettings()
-	c.modes = append(c.modes, m)
-}
-
-// sortSettings puts them in the one order that does not depend on the file's.
-func (m *mode) sortSettings() {
 	slices.SortFunc(m.Settings, func(a, b fsm.Setting) int {
 		if n := strings.Compare(a.Kind, b.Kind); n != 0 {
 			return n
 		}
 		return strings.Compare(a.Key, b.Key)
 	})
+	c.modes = append(c.modes, m)
 }
 
 // kinds is every kind of setting, in the order of reading: gui first, since

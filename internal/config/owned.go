@@ -28,7 +28,6 @@ func unitsOf(s fsm.Setting) []string {
 	var v struct {
 		Units  []string `json:"units"`
 		Unit   string   `json:"unit"`
-		State  string   `json:"state"`
 		Target string   `json:"target"`
 		// Killall is k3s's.
 		Killall string `json:"killall"`
@@ -39,7 +38,7 @@ func unitsOf(s fsm.Setting) []string {
 		return []string{s.Key}
 	case s.Kind == "tune":
 		return []string{tuneUnit}
-	case s.Kind == "vllm" && v.State != notSet, s.Kind == "k3s" && v.Killall == "":
+	case s.Kind == "vllm", s.Kind == "k3s" && v.Killall == "":
 		return []string{v.Unit}
 	case s.Kind == "gui":
 		return v.Units

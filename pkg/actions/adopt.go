@@ -84,9 +84,6 @@ func (a vllm) Resembles(ctx context.Context, _ string, want fsm.Value) (bool, er
 	if err != nil {
 		return false, err
 	}
-	if v.State == "any" {
-		return true, nil
-	}
 	s, err := a.jobs.state(ctx, v.Unit)
 	return err == nil && s.up() == (v.State == "on"), err
 }

@@ -108,8 +108,6 @@ func TestEveryActionConforms(t *testing.T) {
 		"server that must be killed": {kind: "vllm", key: "main", want: vllmOff, prepare: func(m *actionstest.Machine) { servesOne(m); m.Units["vllm.service"].Server.Leaves = true }},
 		"server that is deaf":        {kind: "vllm", key: "main", want: vllmOff, prepare: func(m *actionstest.Machine) { servesOne(m); m.Units["vllm.service"].Server.Deaf = true }},
 		"server that is off already": {kind: "vllm", key: "main", want: vllmOff, prepare: serves},
-		"server that anybody starts": {kind: "vllm", key: "main", want: vllmAny, prepare: func(m *actionstest.Machine) { serves(m); m.Denied["vllm.service"] = true }},
-		"server that anybody stops":  {kind: "vllm", key: "main", want: vllmAny, prepare: servesOne},
 		"server that is not there":   {kind: "vllm", key: "main", want: vllmOff},
 		"gate that opens":            {kind: "gate", key: "display-manager.service", want: `{"state":"open"}`, prepare: headless},
 		"gate that is open":          {kind: "gate", key: "ai.service", want: `{"state":"open"}`},

@@ -28,8 +28,7 @@ type vllm struct {
 }
 
 type vllmValue struct {
-	// State is on, off or any, which is that whoever likes may start and stop it.
-	State string `json:"state"`
+	State string `json:"state"` // on, off
 	Unit  string `json:"unit"`
 	URL   string `json:"url"`
 	// Model is the name under which the model is served; empty is any.
@@ -72,8 +71,8 @@ func decodeVLLM(want fsm.Value) (v vllmValue, err error) {
 		return v, err
 	}
 	switch {
-	case v.State != "on" && v.State != "off" && v.State != "any":
-		return v, fmt.Errorf("vLLM is on, off or any, not %q", v.State)
+	case v.State != "on" && v.State != "off":
+		return v, fmt.Errorf("vLLM is on or off, not %q", v.State)
 	case v.Unit == "":
 		return v, fmt.Errorf("a vLLM server needs a unit")
 	case v.State == "on" && len(v.GPUs) == 0:
@@ -82,14 +81,11 @@ func decodeVLLM(want fsm.Value) (v vllmValue, err error) {
 	return v, nil
 }
 
-// Rest is the server that is down; that anybody may move it has none.
+// Rest is the server that is down.
 func (a vllm) Rest(_ string, want fsm.Value) fsm.Value {
 	v, err := decodeVLLM(want)
-	switch {
-	case err != nil || v.State == "off":
+	if err != nil || v.State == "off" {
 		return want
-	case v.State == "any":
-		return ""
 	}
 	return fsm.NewValue(vllmValue{State: "off", Unit: v.Unit, URL: v.URL, DrainTimeout: v.DrainTimeout})
 }
@@ -105,10 +101,10 @@ func (a vllm) Bound(_ string, want fsm.Value) time.Duration {
 	return bound
 }
 
-// Units names the unit, unless it is anybody's.
+// Units names the unit.
 func (vllm) Units(_ string, want fsm.Value) []string {
 	v, err := decodeVLLM(want)
-	if err != nil || v.State == "any" { // told by Do
+	if err != nil { // told by Do
 		return nil
 	}
 	return []string{v.Unit}
@@ -117,10 +113,7 @@ func (vllm) Units(_ string, want fsm.Value) []string {
 // Describe names the GPUs as the configuration does.
 func (a vllm) Describe(_ string, want fsm.Value, _ bool) (summary string, details []string) {
 	v, _ := decodeVLLM(want) // a broken value is told by Do
-	switch {
-	case v.State == "any":
-		return "let anybody start " + v.Unit + " again", nil
-	case v.State != "on":
+	if v.State != "on" {
 		if v.DrainTimeout > 0 {
 			details = append(details, fmt.Sprintf("wait until its requests have ended, for %s at most", time.Duration(v.DrainTimeout)))
 		}
@@ -180,21 +173,10 @@ func (a vllm) Do(ctx context.Context, _ string, want fsm.Value) error {
 	if err != nil {
 		return err
 	}
-	switch v.State {
-	case "off":
+	if v.State == "off" {
 		return a.turnOff(ctx, v)
-	case "any":
-		return a.letGo(ctx, v)
 	}
 	return a.turnOn(ctx, v)
-}
-
-func (a vllm) letGo(ctx context.Context, v vllmValue) error {
-	s, err := a.jobs.glance(ctx, v.Unit)
-	if err != nil {
-		return err
-	}
-	return a.gate(s, false)
 }
 
 func (a vllm) turnOff(ctx context.Context, v vllmValue) error {
@@ -306,12 +288,8 @@ func (a vllm) Settled(ctx context.Context, _ string, want fsm.Value) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	switch {
-	case v.State == "off":
+	if v.State == "off" {
 		return a.isOff(ctx, s)
-	case v.State == "any":
-		shut, err := a.shut(s)
-		return err == nil && !shut, err
 	}
 	if err := s.there(v.Unit); err != nil {
 		return false, err

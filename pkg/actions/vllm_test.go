@@ -25,8 +25,6 @@ const (
 		`"gpus":[{"name":"others"}]}`
 	vllmOff = `{"state":"off","unit":"vllm.service","url":"http://127.0.0.1:8001","drain-timeout":"2m"}`
 
-	vllmAny = `{"state":"any","unit":"vllm.service","url":"http://127.0.0.1:8001"}`
-
 	envBoth = "CUDA_DEVICE_ORDER=\"PCI_BUS_ID\"\nCUDA_VISIBLE_DEVICES=\"GPU-2,GPU-1\"\nMODED_TENSOR_PARALLEL_SIZE=\"2\"\nMODED_VLLM_GPUS=\"gpu1,gpu0\"\n"
 	envOne  = "CUDA_DEVICE_ORDER=\"PCI_BUS_ID\"\nCUDA_VISIBLE_DEVICES=\"GPU-2\"\nMODED_TENSOR_PARALLEL_SIZE=\"1\"\nMODED_VLLM_GPUS=\"gpu1\"\n"
 )
@@ -329,38 +327,6 @@ func TestTheDriverIsAskedForAUUIDThatTheKernelDoesNotTell(t *testing.T) {
 			t.Errorf("vllm.service read %q, want %q", got, envBoth)
 		}
 	})
-}
-
-func TestAServerThatAnybodyMayStartIsNobodys(t *testing.T) {
-	t.Parallel()
-	action := actions.New(workstation().Hands())["vllm"]
-	for want, units := range map[fsm.Value][]string{vllmAny: nil, vllmOff: {"vllm.service"}, vllmOne: {"vllm.service"}} {
-		if got := action.(fsm.Manager).Units("main", want); !slices.Equal(got, units) {
-			t.Errorf("%s owns %q", want, got)
-		}
-	}
-	for want, rest := range map[fsm.Value]fsm.Value{vllmAny: "", vllmOff: vllmOff, vllmOne: `{"drain-timeout":"2m0s","state":"off","unit":"vllm.service","url":"http://127.0.0.1:8001"}`} {
-		if got := action.(fsm.Rester).Rest("main", want); got != rest {
-			t.Errorf("%s rests at %s", want, got)
-		}
-	}
-}
-
-func TestAServerWithoutAGateIsAdvisedOf(t *testing.T) {
-	t.Parallel()
-	m := workstation()
-	serves(m)
-	action := actions.New(m.Hands())["vllm"].(fsm.Adviser)
-	if got := action.Advise(t.Context(), "main", vllmOff); len(got) > 0 {
-		t.Errorf("got %+v", got)
-	}
-	m.Units["vllm.service"].Gated = false
-	if got := action.Advise(t.Context(), "main", vllmOff); len(got) != 1 || got[0].Code != "no-gate" {
-		t.Errorf("got %+v", got)
-	}
-	if got := action.Advise(t.Context(), "main", vllmOne); len(got) > 0 {
-		t.Errorf("got %+v", got)
-	}
 }
 
 func TestPreflightTellsWhatAServerWouldDoWithItsGPUs(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 // go of them again.
 func (a vllm) Preflight(ctx context.Context, _ string, want fsm.Value) error {
 	v, err := decodeVLLM(want)
-	if err != nil || v.State != "on" {
+	if err != nil || v.State == "off" {
 		return err
 	}
 	s, err := a.jobs.usable(ctx, v.Unit)
