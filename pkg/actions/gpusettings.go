@@ -68,7 +68,7 @@ func (g gpus) state(ctx context.Context, key string, v gpuValue) (GPUState, erro
 }
 
 func (g gpus) stateAt(ctx context.Context, key, pci string) (GPUState, error) {
-	is, err := g.cards.Settings(ctx, pci)
+	is, err := fsm.Once(ctx, "settings of "+pci, func(ctx context.Context) (GPUState, error) { return g.cards.Settings(ctx, pci) })
 	if err != nil {
 		return is, fmt.Errorf("cannot read the settings of %s: %w", key, err)
 	}

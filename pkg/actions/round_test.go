@@ -2,6 +2,7 @@ package actions_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/modectl/moded/pkg/actions"
@@ -39,5 +40,43 @@ func TestARoundLooksAtTheGPUsOnce(t *testing.T) {
 	look(t.Context())
 	if devices.looks != 4 {
 		t.Errorf("a step did not look for itself: %d looks", devices.looks)
+	}
+}
+
+// askedCards are cards that count who asks.
+type askedCards struct {
+	behind actions.Cards
+	asked  int
+}
+
+func (c *askedCards) Settings(ctx context.Context, pci string) (actions.GPUState, error) {
+	c.asked++
+	return c.behind.Settings(ctx, pci)
+}
+
+// A driver that nobody holds awake takes seconds to answer.
+func TestARoundAsksTheDriverOfAGPUOnce(t *testing.T) {
+	t.Parallel()
+	m := workstation()
+	card(m)
+	hands := m.Hands()
+	cards := &askedCards{behind: hands.Cards}
+	hands.Cards = cards
+	gpus := actions.New(hands)["gpus"]
+	const want = `{"owner":"none","pci":"0000:01:00.0","power-limit":"250W"}`
+	look := func(ctx context.Context) {
+		_, bound := gpus.(fsm.Binder).Bind(ctx, "gpu0", want, fsm.Context{})
+		_, settled := gpus.Settled(ctx, "gpu0", want)
+		if err := errors.Join(bound, settled, gpus.(fsm.Preflighter).Preflight(ctx, "gpu0", want)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look(fsm.Round(t.Context()))
+	if cards.asked != 1 {
+		t.Errorf("in a round the driver was asked %d times", cards.asked)
+	}
+	look(t.Context())
+	if cards.asked != 4 {
+		t.Errorf("outside of one it was asked %d times", cards.asked)
 	}
 }
