@@ -24,7 +24,7 @@ GATED      := display-manager gdm gdm3 sddm lightdm lxdm xdm wdm slim nodm greet
               cosmic-greeter plasmalogin vllm vllm@ k3s k3s-agent
 LINTER     := $(shell $(GO) env GOPATH)/bin/golangci-lint
 
-.PHONY: help deps build man run demo test unit lint generate bench vm-test vm-test-long fuzz install clean
+.PHONY: help deps build man run demo test unit lint generate bench kube-test vm-test vm-test-long fuzz install clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -78,8 +78,8 @@ unit: deps ## go test -race over everything
 
 lint: deps ## vet, format and house rules
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
-	$(GO) vet ./...
-	$(LINTER) run ./...
+	$(GO) vet -tags kube ./...
+	$(LINTER) run --build-tags kube ./...
 
 generate: ## everything that is made from something else: docs/reference, docs/demo.svg
 	$(GO) generate ./...
@@ -89,6 +89,9 @@ bench: build ## ratios against peers in the same run, into build/bench.json
 
 fuzz: ## each fuzzer for FUZZTIME (30s)
 	@GO="$(GO)" test/fuzz.sh
+
+kube-test: deps ## k3s against a real kube-apiserver, which is built once (some minutes) and kept
+	$(GO) test -race -tags kube -count=1 -timeout 50m ./test/kube/
 
 vm-test: build ## scenarios on a real Debian 13 in QEMU (build/vm-report.json), under 30 minutes
 	$(GO) run ./test/vm -report build/vm-report.json $(if $(SCENARIO),-scenario $(SCENARIO))

@@ -25,9 +25,11 @@ type ClusterOrder struct {
 	// Cordon is on, off, or empty to leave it. Only a cordon of moded's own is
 	// ever lifted.
 	Cordon string `json:"cordon,omitempty"`
-	// Fence lets no earlier order take effect after this one: one that hung at
-	// an API server that hangs is still on its way to the node.
-	Fence bool `json:"fence,omitempty"`
+	// Issued is when it was given. Fence lets no earlier order take effect after
+	// this one: whoever gave that one may be gone, and it still on its way, in
+	// the helper or at an API server that hangs.
+	Issued time.Time `json:"issued,omitzero"`
+	Fence  bool      `json:"fence,omitempty"`
 	// Mark is what the node says of the mode, nil to leave it.
 	Mark *ClusterMark `json:"mark,omitempty"`
 	// Select chooses Deployments and StatefulSets by a label selector, empty for

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/modectl/moded/pkg/fsm"
 )
@@ -13,6 +14,7 @@ import (
 func (k k3s) ask(ctx context.Context, order ClusterOrder) (node ClusterNode, err error) {
 	var last error
 	ok, err := until(ctx, k.Timing.Cluster, 2*k.Timing.Poll, func() (bool, error) {
+		order.Issued = time.Now()
 		node, last = k.Cluster.Node(ctx, order)
 		if last == nil {
 			return true, nil
@@ -54,7 +56,7 @@ func (k k3s) drain(ctx context.Context, v k3sValue) error {
 	if kept := v.kept(node); kept != "" {
 		return fmt.Errorf("cannot drain node %s: %s", node.Name, kept)
 	}
-	limit, pass := k.drainLimit(v), 0
+	limit, pass, told := k.drainLimit(v), 0, node
 	ok, err := until(ctx, limit, 2*k.Timing.Poll, func() (bool, error) {
 		order := v.order()
 		order.Evict = pass%evictEvery == 0
@@ -65,13 +67,16 @@ func (k k3s) drain(ctx context.Context, v k3sValue) error {
 		if kept := v.kept(node); kept != "" {
 			return false, fmt.Errorf("cannot drain node %s: %s", node.Name, kept)
 		}
+		if order.Evict || node.Left != told.Left {
+			told = node // a look that evicts nothing does not know who refuses
+		}
 		if node.Left > 0 {
-			fsm.Report(ctx, fmt.Sprintf("draining node %s: %s", node.Name, stillThere(node)))
+			fsm.Report(ctx, fmt.Sprintf("draining node %s: %s", node.Name, stillThere(told)))
 		}
 		return v.fits(node), nil
 	})
 	if err == nil && !ok {
-		err = fmt.Errorf("cannot drain node %s within %s: %s", node.Name, limit, stillThere(node))
+		err = fmt.Errorf("cannot drain node %s within %s: %s", node.Name, limit, stillThere(told))
 	}
 	return err
 }

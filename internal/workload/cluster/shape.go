@@ -30,6 +30,9 @@ func (c *client) shape(ctx context.Context, name string, o actions.ClusterOrder)
 		if node, err = c.node(ctx, name); err != nil {
 			return nil, err
 		}
+		if outdated(node, o) {
+			return nil, errors.New("the order is older than the undo of it")
+		}
 		change := reshape(node, o)
 		if change == nil {
 			return node, nil
@@ -39,6 +42,20 @@ func (c *client) shape(ctx context.Context, name string, o actions.ClusterOrder)
 		}
 	}
 	return nil, err
+}
+
+// lifetime is longer than any order is on its way. A fence that is further in
+// the order's future is of a clock that was wrong.
+const lifetime = time.Minute
+
+// outdated tells whether the order was given before the node's last fence.
+func outdated(node *corev1.Node, o actions.ClusterOrder) bool {
+	fence, err := time.Parse(time.RFC3339Nano, node.Annotations[annotationFence])
+	if err != nil || o.Issued.IsZero() {
+		return false
+	}
+	age := fence.Sub(o.Issued)
+	return age > 0 && age < lifetime
 }
 
 // patch is a part of a JSON merge patch; nil takes a field away.
@@ -65,14 +82,11 @@ func reshape(node *corev1.Node, o actions.ClusterOrder) patch {
 		}
 		spec["taints"] = retaint(node.Spec.Taints, *o.Mark)
 	}
-	_, fenced := node.Annotations[annotationFence]
-	switch {
-	case o.Fence: // any change will do: it outdates what was made for an older version
-		annotations[annotationFence] = time.Now().UTC().Format(time.RFC3339Nano)
-	case len(annotations)+len(labels)+len(spec) == 0:
+	if o.Fence { // it outdates what was made for an older version of the node, too
+		annotations[annotationFence] = o.Issued.UTC().Format(time.RFC3339Nano)
+	}
+	if len(annotations)+len(labels)+len(spec) == 0 {
 		return nil
-	case fenced:
-		annotations[annotationFence] = nil
 	}
 	return patch{
 		"metadata": patch{"resourceVersion": node.ResourceVersion, "annotations": annotations, "labels": labels},

@@ -32,13 +32,16 @@ type Sources struct {
 	// Serving looks at one server, Pause moves it.
 	Serving func(ctx context.Context, url string) workload.Serving
 	Pause   func(ctx context.Context, p workload.Pause) error
-	// Node carries out an order.
+	// Node carries out an order. Orders are carried out one after the other: who
+	// gave one may be gone, and give another that puts things back.
 	Node func(ctx context.Context, order actions.ClusterOrder) (actions.ClusterNode, error)
+	turn chan struct{}
 }
 
 // New returns a server that asks the sources and goes when nobody has asked for
 // idle.
 func New(version string, idle time.Duration, ask Sources) *Server {
+	ask.turn = make(chan struct{}, 1)
 	return &Server{
 		Protocol: workload.Protocol, Version: version, Idle: idle, Slots: 8,
 		Patience: Deadline + time.Second, // to say that there was no answer
@@ -86,6 +89,12 @@ func (ask Sources) answer(ctx context.Context, q workload.Question) (a workload.
 
 // cluster carries out an order.
 func (ask Sources) cluster(ctx context.Context, order actions.ClusterOrder) workload.Cluster {
+	select {
+	case ask.turn <- struct{}{}:
+		defer func() { <-ask.turn }()
+	case <-ctx.Done():
+		return workload.Cluster{Problem: why(context.Cause(ctx)), Silent: true}
+	}
 	node, err := ask.Node(ctx, order)
 	return workload.Cluster{Node: node, Problem: why(err), Silent: errors.Is(err, actions.ErrClusterSilent)}
 }
