@@ -329,6 +329,28 @@ func TestTheDriverIsAskedForAUUIDThatTheKernelDoesNotTell(t *testing.T) {
 	})
 }
 
+func TestAServerThatIsOffHoldsItsGateAndIsAdvisedOfNone(t *testing.T) {
+	t.Parallel()
+	m := workstation()
+	serves(m)
+	action := actions.New(m.Hands())["vllm"]
+	for gated, codes := range map[bool]int{true: 0, false: 1} {
+		m.Units["vllm.service"].Gated = gated
+		if got := action.(fsm.Adviser).Advise(t.Context(), "main", vllmOff); len(got) != codes || codes > 0 && got[0].Code != "no-gate" {
+			t.Errorf("gated %v: advice is %+v", gated, got)
+		}
+		if got := action.(fsm.Adviser).Advise(t.Context(), "main", vllmOne); len(got) > 0 {
+			t.Errorf("on: advice is %+v", got)
+		}
+	}
+	if got := action.(fsm.Gatekeeper).Gates("main", vllmOff); !slices.Equal(got, []string{"vllm.service"}) {
+		t.Errorf("off holds %q", got)
+	}
+	if got := action.(fsm.Gatekeeper).Gates("main", vllmOne); len(got) > 0 {
+		t.Errorf("on holds %q", got)
+	}
+}
+
 func TestPreflightTellsWhatAServerWouldDoWithItsGPUs(t *testing.T) {
 	t.Parallel()
 	ranks := func(command ...string) func(m *actionstest.Machine, u *actionstest.Unit) {

@@ -38,6 +38,28 @@ func (a vllm) Preflight(ctx context.Context, _ string, want fsm.Value) error {
 	return v.fits(len(given), service.Command)
 }
 
+var (
+	_ fsm.Adviser    = vllm{}
+	_ fsm.Gatekeeper = vllm{}
+)
+
+// Advise tells that a server which is held down has no gate.
+func (a vllm) Advise(ctx context.Context, _ string, want fsm.Value) []fsm.Advice {
+	v, err := decodeVLLM(want)
+	if err != nil || v.State != "off" {
+		return nil
+	}
+	return a.jobs.ungated(ctx, v.Unit)
+}
+
+// Gates is the server's, while it is off.
+func (vllm) Gates(_ string, want fsm.Value) []string {
+	if v, err := decodeVLLM(want); err == nil && v.State == "off" {
+		return []string{v.Unit}
+	}
+	return nil
+}
+
 // fits tells whether so many GPUs are enough for the ranks, and whether the unit
 // leaves the number of ranks to us. One that states it starts that many whatever
 // it is told.
