@@ -84,8 +84,11 @@ func (g gpus) feasible(ctx context.Context, key string, v gpuValue) error {
 	if why := v.impossible(is); why != "" {
 		return fmt.Errorf("cannot set up %s: %s", key, why)
 	}
-	_, err = g.jobs.usable(ctx, gpuUnit)
-	return err
+	if _, err = g.jobs.usable(ctx, gpuUnit); err != nil {
+		// %v: the GPU is there, so there is nothing to skip.
+		return fmt.Errorf("cannot set up %s: %v", key, err)
+	}
+	return nil
 }
 
 // configure brings the settings to where they are wanted. It believes what is

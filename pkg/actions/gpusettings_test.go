@@ -1,6 +1,7 @@
 package actions_test
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -52,6 +53,9 @@ func TestSettingsThatACardCannotHaveRefuseThePlan(t *testing.T) {
 			}
 			if m.Effects() != 0 {
 				t.Error("it touched the machine")
+			}
+			if errors.Is(err, fsm.ErrMissing) {
+				t.Error("the GPU is there, and when-missing would skip it")
 			}
 		})
 	}
