@@ -19,7 +19,11 @@ const astray = "/sys/fs/cgroup/lab-astray"
 // startEngine starts the process that holds the GPUs, as vLLM's EngineCore is a
 // child of its API server, and takes it along on SIGTERM.
 func startEngine(path string) error {
-	engine := exec.Command("/proc/self/exe", "-engine", "-config", path)
+	self, err := os.Executable() // by its name, under which guards know it
+	if err != nil {
+		return err
+	}
+	engine := exec.Command(self, "-engine", "-config", path)
 	engine.Stdout, engine.Stderr = os.Stdout, os.Stderr
 	if err := engine.Start(); err != nil {
 		return err
@@ -32,11 +36,14 @@ func startEngine(path string) error {
 	signal.Notify(terms, syscall.SIGTERM)
 	go func() {
 		for range terms {
-			switch c := load(path); c.term {
+			switch load(path).term {
 			case "ignore":
 				log.Print("SIGTERM is ignored")
-			case "leave", "flee":
-				awaitFled(engine.Process.Pid, c.term)
+			case "leave":
+				os.Exit(0)
+			case "flee":
+				_ = engine.Process.Signal(syscall.SIGTERM) // it has not gone by itself
+				awaitFled(engine.Process.Pid)
 				os.Exit(0)
 			default:
 				_ = engine.Process.Kill()
@@ -48,10 +55,10 @@ func startEngine(path string) error {
 }
 
 // awaitFled waits until an engine that flees has left our cgroup.
-func awaitFled(pid int, term string) {
+func awaitFled(pid int) {
 	for range 100 {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-		if term == "leave" || err != nil || strings.Contains(string(text), "astray") {
+		if err != nil || strings.Contains(string(text), "astray") {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
