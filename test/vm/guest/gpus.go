@@ -9,7 +9,8 @@ import (
 
 // The lab's two GPUs: the card that is really there, and a second one that is
 // not. To whoever looks they are NVIDIA's: the driver's files name them, their
-// device nodes can be opened and held, and the library lists them.
+// device nodes can be opened and held, and the library lists them. It names no
+// process: who holds which is seen by the descriptors, also when it changes.
 const (
 	gpu0 = "GPU-00000000-1ab0-4000-8000-000000000000"
 	gpu1 = "GPU-11111111-1ab0-4000-8000-000000000001"
@@ -41,7 +42,7 @@ func (t *T) gpus() {
 	for name, card := range map[string]string{"gpu0": "00000000:00:08.0 uuid=" + gpu0, "gpu1": "00000000:01:00.0 uuid=" + gpu1} {
 		conf += fmt.Sprintf("gpu %s pci=%s total=25769803776 used=1073741824 busy=1 temperature=40 name=Lab Card\n", name, card)
 	}
-	t.nvml(conf + fmt.Sprintf(nvmlCalm, t.westonPID(), 1))
+	t.nvml(conf)
 }
 
 // gpuHolders are the processes that have that device node open, each with the
