@@ -126,9 +126,9 @@ install: ## into DESTDIR, under PREFIX
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/system.d dbus/org.modectl.Manager1.conf
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces dbus/org.modectl.*.xml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/polkit-1/actions dbus/org.modectl.policy
-	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded README.md CHANGELOG.md
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded README.md CHANGELOG.md docs/howto-*.md
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/reference docs/reference/*.md
-	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples examples/*.toml examples/gate.conf
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples examples/*.toml examples/*.service examples/gate.conf
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/timers examples/timers/*
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/grafana examples/grafana/moded.json
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/kubernetes examples/kubernetes/*.yaml

@@ -24,7 +24,7 @@ type Options struct {
 // Config is a configuration that was read, merged and found good. It is
 // immutable.
 type Config struct {
-	// Catalog holds what this version can do; what it cannot is in Warnings.
+	// Catalog holds the modes, edges and guards.
 	Catalog *fsm.Catalog
 	// GPUs are the machine's by name, sorted; with AutoGPUs they are found
 	// when asked for, and named primary and others.

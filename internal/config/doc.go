@@ -33,8 +33,7 @@
 // has one owner; cards, guards and their parameters; that edges join modes,
 // that at most one edge of a pair is taken by hand, that every mode can be
 // reached by hand, and that no edge leads from realtime audio straight to a
-// mode without GUI. Kinds that this version has no code for are read and
-// checked as the others, then left out with a warning.
+// mode without GUI.
 //
 // # Trust
 //

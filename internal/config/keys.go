@@ -1,7 +1,5 @@
 package config
 
-import "slices"
-
 // Table documents one table of the configuration: docs/reference/settings.md
 // is made from these, and a test holds them against what the decoder asks for,
 // so that a key cannot be read without a word about it, nor described without
@@ -50,9 +48,6 @@ type Knob struct {
 	// Essential is whether a failure fails the change of mode when nothing is
 	// said; Missing is what counts as not being on this machine.
 	Essential, Missing string
-	// NotMoved is true while this version reads and checks the kind and has no
-	// action for it.
-	NotMoved bool
 }
 
 // Reference documents every table, in the order of the page.
@@ -60,12 +55,6 @@ func Reference() []Table {
 	var all []Table
 	for _, part := range [][]Table{machineTables(), modeTables(), knobTables(), unitTables(), aiTables(), edgeTables()} {
 		all = append(all, part...)
-	}
-	for _, kind := range kinds {
-		i := slices.IndexFunc(all, func(t Table) bool { return t.Knob != nil && t.Knob.Kind == kind.name })
-		if i >= 0 {
-			all[i].Knob.NotMoved = !kind.action
-		}
 	}
 	return all
 }

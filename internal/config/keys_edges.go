@@ -11,13 +11,12 @@ func edgeTables() []Table {
 				"straight to a mode without GUI.\n\n" +
 				"| trigger | what begins the edge |\n|---|---|\n" +
 				"| `manual` | a person asks for the mode. Without any triggers an edge is manual |\n" +
-				"| `idle` | nobody has used the machine for as long as `[idle]` says |\n" +
-				"| `studio-user-gone` | nobody is left of those who had a desktop at the machine's own screens in this mode |\n" +
-				"| `pipewire-gone` | PipeWire of somebody at such a desktop has ended, or moded-agent with it; not where it never ran, or the mode wants no sound |\n" +
-				"| `memory-pressure` | some task waits for memory for a tenth of any two seconds (`moded-pressure.service`; a kernel with PSI, `psi=1`) |\n\n" +
-				"What began by itself says so in the history, and ends when its reason is over before the\n" +
-				"first step. The last three are tried again when they are refused, after 30 seconds and\n" +
-				"then twice as long each time, up to 10 minutes, and are told as degraded meanwhile.",
+				"| `idle` | nobody has used the machine for as long as `[idle]` says, as moded has seen itself: a resume or a restart of moded makes nobody idle |\n" +
+				"| `studio-user-gone` | who had a desktop when the mode settled has logged out |\n" +
+				"| `pipewire-gone` | the PipeWire that ran when the mode settled is gone |\n" +
+				"| `memory-pressure` | tasks have waited for memory 10 % of 2 s, as the kernel says (PSI, watched by moded-pressure.service) |\n\n" +
+				"What begins by itself asks all guards of its edge, and a hold of either scope stops\n" +
+				"it. What was refused is tried again, less and less often.",
 			Keys: []Key{
 				{"event", "name", Required, "the edge's name in the law and in the history, such as `to_compute`"},
 				{"from", "a mode", Required, ""},

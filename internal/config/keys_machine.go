@@ -28,9 +28,9 @@ func machineTables() []Table {
 				"does a hold (`modectl hold`).",
 			Keys: []Key{
 				{"after", "time of at least one minute", `""`, "for how long nobody must have used the machine; empty turns idleness off"},
-				{"sessions", `"none", "locked" or "any"`, `"none"`, "which graphical sessions idleness may end: none at all, only those whose screen is locked, or any"},
+				{"sessions", `"none", "locked" or "any"`, `"none"`, "which graphical sessions idleness may end: none at all (it counts only while nobody has a desktop), only those whose screen is locked, or any"},
 			},
-			Example: "[idle]\nafter = \"\"\nsessions = \"locked\"\n",
+			Example: "[idle]\nafter = \"30m\"\nsessions = \"locked\"\n",
 		},
 		{
 			Path: "gpus.NAME",

@@ -69,33 +69,26 @@ func (c *compiler) readMode(all *table, name string) {
 }
 
 // kinds is every kind of setting, in the order of reading: gui first, since
-// what is essential depends on it. Kinds without an action are read and
-// checked as the others, reported, and left out of the catalog.
+// what is essential depends on it.
 var kinds = []struct {
-	name   string
-	read   func(c *compiler, m *mode)
-	action bool
+	name string
+	read func(c *compiler, m *mode)
 }{
-	{"gui", (*compiler).readGUI, true},
-	{"gpus", (*compiler).readGPUs, true},
-	{"audio", (*compiler).readAudio, true},
-	{"target", (*compiler).readTarget, true},
-	{"units", (*compiler).readUnits, true},
-	{"slices", (*compiler).readSlices, true},
-	{"user-slices", (*compiler).readUserSlices, true},
-	{"tune", (*compiler).readTune, true},
-	{"vllm", (*compiler).readVLLM, true},
-	{"k3s", (*compiler).readK3s, true},
+	{"gui", (*compiler).readGUI},
+	{"gpus", (*compiler).readGPUs},
+	{"audio", (*compiler).readAudio},
+	{"target", (*compiler).readTarget},
+	{"units", (*compiler).readUnits},
+	{"slices", (*compiler).readSlices},
+	{"user-slices", (*compiler).readUserSlices},
+	{"tune", (*compiler).readTune},
+	{"vllm", (*compiler).readVLLM},
+	{"k3s", (*compiler).readK3s},
 }
 
 func (c *compiler) readKnobs(m *mode) {
 	for _, kind := range kinds {
-		before := len(m.Settings)
 		kind.read(c, m)
-		if !kind.action && len(m.Settings) > before {
-			c.warnOnce(kind.name, m.get(kind.name).key, "kind %s is not supported by this version: not set, not verified", kind.name)
-			m.Settings = m.Settings[:before]
-		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -55,6 +56,60 @@ func TestEveryExampleIsShownToPeople(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// installed are the files and patterns that make install names.
+func installed(t *testing.T) []string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(top, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, recipe, found := strings.Cut(string(raw), "\ninstall:")
+	recipe, _, _ = strings.Cut(recipe, "\n\n")
+	if !found {
+		t.Fatal("the Makefile installs nothing")
+	}
+	return strings.FieldsFunc(recipe, func(r rune) bool { return strings.ContainsRune(" \t\n;'", r) })
+}
+
+func TestEveryUnitAndExampleIsInstalled(t *testing.T) {
+	t.Parallel()
+	words := installed(t)
+	named := func(file string) bool {
+		return slices.ContainsFunc(words, func(word string) bool {
+			whole, _ := filepath.Match(word, file) // what is no pattern matches nothing
+			return whole || word == filepath.Base(file)
+		})
+	}
+	for _, dir := range []string{"systemd", "examples"} {
+		err := filepath.WalkDir(filepath.Join(top, dir), func(file string, d fs.DirEntry, err error) error {
+			name, _ := filepath.Rel(top, file)
+			if err == nil && !d.IsDir() && !named(name) {
+				t.Errorf("make install does not install %s", name)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestEveryRoomIsOnThePlanOfTheHouse(t *testing.T) {
+	t.Parallel()
+	plan := pages(t)["docs/ARCHITECTURE.md"]
+	for _, floor := range []string{"cmd", "internal", "pkg", "test"} {
+		rooms, err := os.ReadDir(filepath.Join(top, floor))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, room := range rooms {
+			if !regexp.MustCompile(`\b` + regexp.QuoteMeta(room.Name()) + `\b`).MatchString(plan) {
+				t.Errorf("docs/ARCHITECTURE.md does not say where %s/%s is", floor, room.Name())
+			}
+		}
 	}
 }
 

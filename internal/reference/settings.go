@@ -139,9 +139,6 @@ func writeKnob(b *strings.Builder, k config.Knob) {
 	if rest == "" {
 		rest = "none: one step, in either direction"
 	}
-	if k.NotMoved {
-		b.WriteString("\nThis version reads and checks it, and does not move it yet.\n")
-	}
 	b.WriteString("\n| | |\n|---|---|\n")
 	for _, row := range [][2]string{
 		{"at rest", rest},
