@@ -209,3 +209,22 @@ func TestSettingsThatCannotBeReadAreUnknown(t *testing.T) {
 		t.Errorf("got %+v", s)
 	}
 }
+
+// To call what a library lacks would end the process.
+func TestALibraryWithoutSomeOfTheCallsTellsTheRest(t *testing.T) {
+	t.Parallel()
+	dir := library(t, settable, append([]string{"nvmlDeviceGetComputeMode", "nvmlDeviceGetPowerManagementDefaultLimit",
+		"nvmlDeviceGetPowerManagementLimitConstraints", "nvmlDeviceGetGpuInstanceProfileInfo", "nvmlDeviceGetGpuInstanceProfileInfoV",
+		"nvmlDeviceSetComputeMode"}, standin.Older...)...)
+	s := is(t, dir, second)
+	if s.ComputeMode != "" || s.PowerDefault != 0 || s.PowerMax != 0 || s.MIG != "" || len(s.Profiles) > 0 || s.PowerLimit != 250_000 || s.Persistence == nil {
+		t.Errorf("got %+v", s)
+	}
+	r, err := ordered(t, dir, second, `{"compute-mode":"prohibited","persistence":true}`)
+	if err == nil || len(r.Problems) != 1 || !strings.HasPrefix(r.Problems[0].Problem, "the driver is too old for it") {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if s := is(t, dir, second); !*s.Persistence {
+		t.Error("persistence was possible")
+	}
+}
