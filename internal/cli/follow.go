@@ -109,6 +109,7 @@ func (f *follower) vanished() {
 	}
 	f.gone = time.After(patience)
 	f.app.ui.erase()
+	f.show.pause()
 	fmt.Fprintln(f.app.Stderr, "moded has left the bus; waiting for it to come back, which undoes what had begun ...")
 }
 

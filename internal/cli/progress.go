@@ -61,6 +61,9 @@ func (p *progress) step(e manager1.Event) {
 	}
 }
 
+// pause draws nothing until there is news: nobody knows what the step does.
+func (p *progress) pause() { p.current, p.now = "", manager1.Progress{} }
+
 func statusStyle(status string) style {
 	switch status {
 	case manager1.Done:

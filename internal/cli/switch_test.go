@@ -1,11 +1,13 @@
 package cli_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/modectl/moded/dbus/manager1"
 	"github.com/modectl/moded/dbus/manager1/manager1test"
+	"github.com/modectl/moded/internal/cli"
 )
 
 // acts is a script for one transition, whoever asks for it.
@@ -220,4 +222,20 @@ func TestWaitingHasAnEnd(t *testing.T) {
 		{name: "switch timeout", daemon: that(func(*manager1test.Daemon) {}), args: "switch compute --yes --timeout 300ms"},
 		{name: "switch interrupted", daemon: that(func(*manager1test.Daemon) {}), args: "switch compute --yes", interrupt: 500 * time.Millisecond},
 	})
+}
+
+func TestNothingIsDrawnOfAStepWhileTheDaemonIsAway(t *testing.T) {
+	t.Parallel()
+	var out, errs strings.Builder
+	cli.TickAfterVanishing(cli.Env{
+		Stdout: &out, Stderr: &errs, OutTTY: true, Width: 80,
+		Getenv: func(string) string { return "" }, Now: func() time.Time { return noon },
+	}, manager1.Event{Kind: manager1.EventStepChanged, ID: 17, Total: 3, Step: "gui acquire", Status: manager1.Doing})
+	drawn, after, erased := strings.Cut(out.String(), "\r\x1b[K")
+	if !strings.Contains(drawn, "gui acquire: doing") || !erased || after != "" {
+		t.Errorf("on the terminal is %q", out.String())
+	}
+	if !strings.Contains(errs.String(), "has left the bus") {
+		t.Errorf("nobody is told: %q", errs.String())
+	}
 }
