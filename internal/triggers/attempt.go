@@ -120,10 +120,11 @@ func (w *Watcher) conclude(now time.Time) {
 }
 
 // account hears how transitions ended. What a trigger began and did not get to
-// its mode is not begun again at once.
+// its mode is not begun again at once, but when it was only withdrawn.
 func (w *Watcher) account(now time.Time, ended []fsm.Transition) {
 	for _, t := range ended {
-		if t.Outcome != fsm.Settled {
+		withdrawn := w.withdrawn == t.ID && t.Outcome == fsm.Cancelled
+		if t.Outcome != fsm.Settled && !withdrawn {
 			w.failed(now, t.Trigger)
 		}
 	}
@@ -174,6 +175,7 @@ func (w *Watcher) reconsider(open *fsm.Progress) {
 	if reason == "" {
 		return
 	}
+	w.withdrawn = open.ID
 	if err := w.engine.Withdraw(open.ID, reason); err != nil {
 		w.cfg.Log.Info("too late to withdraw a transition", zap.Uint32("transition", open.ID), zap.String("reason", reason), zap.Error(err))
 	}

@@ -13,9 +13,10 @@ import (
 const (
 	// gather is how long news about units is gathered before one look at all.
 	gather = time.Second
-	// rest is how much longer than a look the time before the next one is at
-	// least: a unit that flaps costs a tenth of a CPU at most.
-	rest = 10
+	// rest is how much longer than a look the time before the next one is, up to
+	// mostRest: a unit that flaps does not keep a machine busy with looks.
+	rest     = 3
+	mostRest = 10 * time.Second
 	// A knob is put right so often in that time; then it is only reported.
 	mostCorrections  = 3
 	correctionWindow = 10 * time.Minute
@@ -76,7 +77,7 @@ func (w *Watcher) recheck(ctx context.Context, now time.Time) {
 // found hears what differs, and puts it right when that is asked for.
 func (w *Watcher) found(ctx context.Context, now time.Time, list []fsm.Difference) {
 	d := &w.drift
-	d.busy, d.free = false, now.Add(rest*now.Sub(d.began))
+	d.busy, d.free = false, now.Add(min(rest*now.Sub(d.began), mostRest))
 	tired := d.tired(now, list)
 	w.tellTired(tired)
 	if !w.settings.Correct || len(list) == 0 || w.engine.State().Open != nil {

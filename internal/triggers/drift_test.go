@@ -164,8 +164,17 @@ func TestALookThatTakesLongIsNotRepeatedSoon(t *testing.T) {
 			r.watcher.Tell(triggers.Units)
 			time.Sleep(time.Second)
 		}
-		if n := r.rechecks.Load(); n > 6 {
+		if n := r.rechecks.Load(); n < 11 || n > 14 {
 			t.Errorf("%d looks of 2 s in 100 s", n)
+		}
+		r.rechecks.Store(0)
+		r.slow.Store(int64(20 * time.Second))
+		for range 300 {
+			r.watcher.Tell(triggers.Units)
+			time.Sleep(time.Second)
+		}
+		if n := r.rechecks.Load(); n < 8 || n > 11 {
+			t.Errorf("%d looks of 20 s in 300 s", n)
 		}
 	})
 }

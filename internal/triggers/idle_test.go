@@ -153,6 +153,42 @@ func TestActivityInTheCountdownEndsIt(t *testing.T) {
 	}
 }
 
+func TestWhoeverCameBackAndWentIsWaitedForAsBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "desktop", triggers.Settings{IdleAfter: time.Minute, IdleSessions: "any"}, away())
+		for range 3 {
+			wait(time.Minute + time.Second)
+			r.wantCountdown("idle")
+			r.now(sitting())
+			r.wantMode("desktop")
+			r.now(away())
+		}
+		wait(time.Minute + time.Second)
+		r.wantCountdown("idle")
+		if err := r.engine.Cancel(t.Context(), 0, 1000); err != nil { // over ssh, say
+			t.Fatal(err)
+		}
+		wait(9 * time.Minute)
+		r.wantMode("desktop")
+		wait(time.Minute)
+		r.wantCountdown("idle")
+	})
+}
+
+func TestAReloadForgivesRefusals(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "desktop", halfHour, away())
+		r.world.SetAnswer("quiet", fsm.Deny)
+		wait(5 * time.Hour)
+		r.world.SetAnswer("quiet", fsm.Pass)
+		r.watcher.Tell(triggers.Reloaded)
+		wait(30*time.Minute + time.Second)
+		r.wantCountdown("idle")
+	})
+}
+
 func TestATerminalThatIsUsedInTheCountdownEndsItWithoutASignal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -33,6 +33,8 @@ type Watcher struct {
 	attempt    *attempt
 	attempted  chan struct{}
 	held       <-chan struct{}
+	// withdrawn is the transition that was withdrawn last.
+	withdrawn uint32
 	// recorded is when a refusal of each trigger last went to the history.
 	recorded map[string]time.Time
 }
@@ -143,6 +145,8 @@ func (w *Watcher) arm(now time.Time, mode string, arrived bool) {
 	if arrived {
 		w.scene = newScene()
 		w.drift.tried = nil
+	} else {
+		w.idle.patience = backoff{} // by the new configuration it may pass
 	}
 	for _, c := range w.conditions {
 		w.quiet(c)

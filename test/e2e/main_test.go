@@ -64,7 +64,12 @@ func open(t *testing.T) *play {
 // bare is a stage without a daemon.
 func bare(t *testing.T) *play {
 	t.Helper()
-	s, err := stage.New(t.Context(), stage.Options{Bin: bin, Speed: 20})
+	return bareWith(t, stage.Options{Bin: bin, Speed: 20})
+}
+
+func bareWith(t *testing.T, o stage.Options) *play {
+	t.Helper()
+	s, err := stage.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
