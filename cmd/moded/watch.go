@@ -39,10 +39,7 @@ func (d *daemon) triggers(mode string) triggers.Settings {
 		s.Units = append(s.Units, cfg.K3s.Unit)
 	}
 	for _, setting := range m.Settings {
-		switch setting.Kind {
-		case "slices":
-			s.Units = append(s.Units, setting.Key)
-		case "audio":
+		if setting.Kind == "audio" {
 			var want struct {
 				State string `json:"state"`
 			}

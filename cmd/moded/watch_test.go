@@ -36,10 +36,13 @@ cpu-weight = 100
 	}
 	d := &daemon{cfg: cfg}
 	got := d.triggers("studio")
-	for _, unit := range []string{"display-manager.service", "fstrim.timer", "k3s.service", "moded-studio.target", "system.slice", "vllm.service"} {
+	for _, unit := range []string{"display-manager.service", "fstrim.timer", "k3s.service", "moded-studio.target", "vllm.service"} {
 		if !slices.Contains(got.Units, unit) {
 			t.Errorf("of %s there is no news: %q", unit, got.Units)
 		}
+	}
+	if slices.Contains(got.Units, "system.slice") {
+		t.Error("a slice is followed, of which systemd tells whenever something starts in it")
 	}
 	got.Units = nil
 	want := triggers.Settings{IdleAfter: 30 * time.Minute, IdleSessions: triggers.LockedSessions, Correct: true, Sound: true}

@@ -47,6 +47,6 @@ func (m *Manager) Pressure(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	service, err := m.some(ctx, unitPath(PressureUnit), "org.freedesktop.systemd1.Service", "StatusText")
+	service, err := m.some(ctx, unitPath(PressureUnit), serviceIface, "StatusText")
 	return strings.HasPrefix(field[string](service, "StatusText"), psi.Short), err
 }

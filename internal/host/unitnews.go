@@ -24,6 +24,9 @@ type UnitNews struct {
 	mu    sync.Mutex
 	units []string
 	paths map[dbus.ObjectPath]string
+	// said is what the manager said last of each: it also tells of units whose
+	// state is the same, such as a slice in which something was started.
+	said  map[dbus.ObjectPath]string
 	again chan struct{} // has one element when units are to be resolved
 }
 
@@ -42,7 +45,7 @@ func (n *UnitNews) Follow(units []string) {
 	if slices.Equal(units, n.units) {
 		return
 	}
-	n.units, n.paths = slices.Clone(units), map[dbus.ObjectPath]string{}
+	n.units, n.paths, n.said = slices.Clone(units), map[dbus.ObjectPath]string{}, map[dbus.ObjectPath]string{}
 	for _, unit := range units {
 		n.paths[unitPath(unit)] = unit
 	}
@@ -62,6 +65,9 @@ func (n *UnitNews) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if conn, err := n.dial(); err == nil {
 			n.listen(ctx, conn)
+			n.mu.Lock()
+			clear(n.said)
+			n.mu.Unlock()
 			_ = conn.Close() // it is of no more use
 			n.changed("")
 		}
@@ -121,14 +127,33 @@ func (n *UnitNews) aliases(ctx context.Context) {
 func (n *UnitNews) DeliverSignal(iface, member string, s *dbus.Signal) {
 	switch {
 	case iface == properties && member == propertiesChanged:
-		n.mu.Lock()
-		unit, followed := n.paths[s.Path]
-		n.mu.Unlock()
-		if followed {
+		if unit, news := n.another(s); news {
 			n.changed(unit)
 		}
 	case iface == managerIface && member == "Reloading" && !first[bool](s.Body): // other files, other names
 		n.resolve()
 		n.changed("")
 	}
+}
+
+// another names the unit that the signal is about, and tells whether its state,
+// or its words if it is the pressure unit's, are not what they were.
+func (n *UnitNews) another(s *dbus.Signal) (unit string, news bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	unit, followed := n.paths[s.Path]
+	if !followed || len(s.Body) < 2 {
+		return "", false
+	}
+	props, _ := s.Body[1].(map[string]dbus.Variant)
+	switch iface := first[string](s.Body); {
+	case iface == unitIface:
+		state := field[string](props, "LoadState") + " " + field[string](props, "ActiveState") + " " + field[string](props, "SubState")
+		was, known := n.said[s.Path]
+		n.said[s.Path] = state
+		return unit, !known || was != state
+	case iface == serviceIface && unit == PressureUnit:
+		return unit, true
+	}
+	return "", false
 }

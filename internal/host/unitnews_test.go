@@ -19,7 +19,7 @@ func awaitNews(t *testing.T, news <-chan string, unit string) {
 			if got == unit {
 				return
 			}
-			if !slices.Contains([]string{"", "stays.service", "alias.service"}, got) {
+			if !slices.Contains([]string{"", "stays.service", "alias.service", "app.slice"}, got) {
 				t.Errorf("told of %q, which is not followed", got)
 			}
 		case <-limit:
@@ -35,7 +35,7 @@ func unitNews(t *testing.T, m *host.Manager) {
 	ctx, cancel := context.WithCancel(t.Context())
 	told := make(chan string, 1000)
 	news := host.NewUnitNews(m, func(unit string) { told <- unit })
-	news.Follow([]string{"stays.service", "alias.service"})
+	news.Follow([]string{"stays.service", "alias.service", "app.slice"})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -63,6 +63,25 @@ func unitNews(t *testing.T, m *host.Manager) {
 	awaitNews(t, told, "alias.service")
 	settled("named.service", m.Stop)
 	settled("guest.service", m.Stop)
+	awaitNews(t, told, "alias.service")
+	slice := 0
+	for range 5 { // in a slice that is there and stays so
+		settled("guest.service", m.Start)
+		settled("guest.service", m.Stop)
+	}
+	settled("stays.service", m.Start)
+	for got := range told {
+		if got == "app.slice" {
+			slice++
+		}
+		if got == "stays.service" {
+			break
+		}
+	}
+	if slice > 1 {
+		t.Errorf("told %d times of a slice whose state is the same", slice)
+	}
+	settled("stays.service", m.Stop)
 	if err := m.Reexecute(ctx); err != nil {
 		t.Log("reexecute:", err) // it often dies before it answers
 	}

@@ -100,7 +100,7 @@ func pending(props bag) bool {
 }
 
 func (m *Manager) service(ctx context.Context, path dbus.ObjectPath, s *actions.UnitState) error {
-	props, err := m.some(ctx, path, "org.freedesktop.systemd1.Service",
+	props, err := m.some(ctx, path, serviceIface,
 		"Type", "Result", "RemainAfterExit", "EnvironmentFiles", "MainPID")
 	if err != nil {
 		return fmt.Errorf("cannot read state of %s: %w", s.ID, err)
