@@ -19,8 +19,9 @@ func (t target) graph() (Graph, error) {
 	return nil, errors.New("isolate = true does not work here: nobody can tell what would stop")
 }
 
-// mayIsolate says why isolating must not be tried when it would stop these.
-func (t target) mayIsolate(ctx context.Context, v targetValue, doomed []string) error {
+// mayIsolate says why isolating must not be tried when it would stop Doomed and
+// bring back Revived.
+func (t target) mayIsolate(ctx context.Context, v targetValue) error {
 	graph, err := t.graph()
 	if err != nil {
 		return err
@@ -32,7 +33,7 @@ func (t target) mayIsolate(ctx context.Context, v targetValue, doomed []string) 
 	if !l.AllowIsolate {
 		return fmt.Errorf("%s may not be isolated: add AllowIsolate=yes and Requires=multi-user.target to its [Unit] section, or take isolate = true away", v.Target)
 	}
-	if lost := vitals(doomed); len(lost) > 0 {
+	if lost := vitals(v.Doomed); len(lost) > 0 {
 		return fmt.Errorf("isolating %s would stop %s: add what it needs to the target by Wants=, or IgnoreOnIsolate=yes to those units",
 			v.Target, listed(lost))
 	}
@@ -40,21 +41,24 @@ func (t target) mayIsolate(ctx context.Context, v targetValue, doomed []string) 
 	if err != nil {
 		return err
 	}
-	wanted := slices.DeleteFunc(slices.Clone(doomed), func(unit string) bool { return !slices.Contains(keep, unit) })
+	wanted := slices.DeleteFunc(slices.Clone(v.Doomed), func(unit string) bool { return !slices.Contains(keep, unit) })
 	if len(wanted) > 0 {
 		return fmt.Errorf("isolating %s would stop %s, which the mode keeps: add Wants=%s to the target",
 			v.Target, listed(wanted), strings.Join(wanted, " "))
+	}
+	if len(v.Revived) > 0 {
+		return fmt.Errorf("isolating %s would start %s, which the mode has down: disable what the target pulls in, or state them \"any\"",
+			v.Target, listed(v.Revived))
 	}
 	return nil
 }
 
 // isolate starts the target and waits until all that it does not want is down.
 func (t target) isolate(ctx context.Context, v targetValue) error {
-	doomed, err := t.doomed(ctx, v.Target)
-	if err != nil {
+	if err := t.bindIsolation(ctx, &v); err != nil {
 		return err
 	}
-	if err := t.mayIsolate(ctx, v, doomed); err != nil {
+	if err := t.mayIsolate(ctx, v); err != nil {
 		return err
 	}
 	graph, err := t.graph()
@@ -73,7 +77,7 @@ func (t target) isolate(ctx context.Context, v targetValue) error {
 	if !s.up() {
 		return fmt.Errorf("cannot isolate %s: job result %s, it is %s", v.Target, result, s.describe())
 	}
-	return t.awaitDown(ctx, doomed)
+	return t.awaitDown(ctx, v.Doomed)
 }
 
 // awaitDown waits for units whose stop nobody else waits for. One that is up
@@ -143,28 +147,41 @@ func (t target) stopTriggered(ctx context.Context, socket string, names []string
 	return nil
 }
 
-// bindIsolation finds what the isolation would stop when the other targets have
+// bindIsolation finds what the isolation would do when the other targets have
 // been left and other knobs have stopped theirs.
 func (t target) bindIsolation(ctx context.Context, v *targetValue) error {
 	if s, err := t.jobs.state(ctx, v.Target); err != nil || !s.exists() {
 		return err // Settled says that it is missing
 	}
-	gone, err := t.primary(ctx, slices.Concat(v.Gone, v.Stop))
+	gone, err := t.primary(ctx, v.Gone)
 	if err != nil {
 		return err
 	}
-	v.Doomed, err = t.doomed(ctx, v.Target, gone...)
-	return err
+	f, err := t.foresee(ctx, v.Target, append(slices.Clone(gone), v.Stop...)...)
+	if err != nil {
+		return err
+	}
+	v.Doomed, v.Revived = f.doomed, nil
+	for _, unit := range gone {
+		s, err := t.jobs.state(ctx, unit)
+		if err != nil {
+			return err
+		}
+		if s.exists() && !s.Gated && slices.Contains(f.kept, unit) { // a gate holds
+			v.Revived = append(v.Revived, unit)
+		}
+	}
+	return nil
 }
 
 // atRisk lists what isolating the target would stop, as far as it can be
 // started again.
 func (t target) atRisk(ctx context.Context, unit string) ([]string, error) {
-	doomed, err := t.doomed(ctx, unit)
+	f, err := t.foresee(ctx, unit)
 	if err != nil {
 		return nil, err
 	}
-	return t.startable(ctx, doomed)
+	return t.startable(ctx, f.doomed)
 }
 
 // primary gives units the names that a look at the machine has for them.

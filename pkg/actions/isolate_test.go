@@ -110,7 +110,10 @@ func TestAnIsolationIsRefusedByName(t *testing.T) {
 		"ssh would stop":       {func(m *actionstest.Machine) { m.Units["multi-user.target"].Hangs.Pulls = nil }, "isolating moded-studio.target would stop ssh.service (ssh): add"},
 		"polkit would stop":    {func(m *actionstest.Machine) { m.Units["polkit.service"].Hangs = actions.Links{} }, "polkit.service (polkit)"},
 		"the probe would stop": {func(m *actionstest.Machine) { m.Add("moded-probe.socket", "", "active") }, "moded-probe.socket (moded)"},
-		"wifi would stop":      {func(m *actionstest.Machine) { m.Add("wpa_supplicant@wlan0.service", "simple", "active") }, "wpa_supplicant@wlan0.service (network)"},
+		"a timer would come back": {func(m *actionstest.Machine) {
+			m.Units["multi-user.target"].Hangs.Pulls = []string{"ssh.service", "fstrim.timer"}
+		}, "would start fstrim.timer, which the mode has down"},
+		"wifi would stop": {func(m *actionstest.Machine) { m.Add("wpa_supplicant@wlan0.service", "simple", "active") }, "wpa_supplicant@wlan0.service (network)"},
 		"the desktop would stop": {func(m *actionstest.Machine) {
 			m.Units["moded-studio.target"].Hangs.Pulls = []string{"multi-user.target"}
 		}, "would stop gdm.service, which the mode keeps: add Wants=gdm.service"},

@@ -22,23 +22,29 @@ type isolation struct {
 	kept, firm map[string]bool
 }
 
-// doomed lists by name what isolating the target would stop, as the machine is
-// now but for the units that are gone by then.
-func (t target) doomed(ctx context.Context, unit string, gone ...string) ([]string, error) {
+// forecast is what an isolation would do: the units that it stops, and those
+// that it starts or keeps.
+type forecast struct{ doomed, kept []string }
+
+// foresee tells what isolating the target would do, as the machine is now but
+// for the units that are gone by then.
+func (t target) foresee(ctx context.Context, unit string, gone ...string) (f forecast, err error) {
 	graph, err := t.graph()
 	if err != nil {
-		return nil, err
+		return f, err
 	}
 	awake, err := graph.Awake(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("cannot list the units that are up: %w", err)
+		return f, fmt.Errorf("cannot list the units that are up: %w", err)
 	}
 	awake = slices.DeleteFunc(awake, func(name string) bool { return slices.Contains(gone, name) })
 	i := isolation{graph: graph, known: map[string]Links{}, awake: map[string]bool{}, kept: map[string]bool{}, firm: map[string]bool{}}
 	for _, name := range awake {
 		i.awake[name] = true
 	}
-	return i.doomed(ctx, unit, awake)
+	f.doomed, err = i.doomed(ctx, unit, awake)
+	f.kept = sortedKeys(i.kept)
+	return f, err
 }
 
 func (i *isolation) doomed(ctx context.Context, unit string, awake []string) ([]string, error) {

@@ -33,10 +33,11 @@ type targetValue struct {
 	// Next is, in the value of a release, the target that will be entered.
 	Next string `json:"next,omitempty"`
 	// Stop and Start are what Bind found, by name, Doomed what isolating the
-	// target would stop besides.
-	Stop   []string `json:"stop,omitempty"`
-	Start  []string `json:"start,omitempty"`
-	Doomed []string `json:"doomed,omitempty"`
+	// target would stop besides, Revived what of Gone it would start again.
+	Stop    []string `json:"stop,omitempty"`
+	Start   []string `json:"start,omitempty"`
+	Doomed  []string `json:"doomed,omitempty"`
+	Revived []string `json:"revived,omitempty"`
 }
 
 // targetSnapshot says of each unit that the step may touch whether it was up.
@@ -139,7 +140,7 @@ func (t target) Preflight(ctx context.Context, _ string, want fsm.Value) error {
 	if _, err = t.jobs.usable(ctx, v.Target); err != nil || !v.Isolate {
 		return err
 	}
-	return t.mayIsolate(ctx, v, v.Doomed)
+	return t.mayIsolate(ctx, v)
 }
 
 // Capture keeps which of the targets and their members are up, and what an
