@@ -127,15 +127,17 @@ func TestButtonsOfTheServiceAndOfNobodyElse(t *testing.T) {
 	}
 }
 
-func TestOnlyTerminalsThatAllowItAreWritten(t *testing.T) {
+func TestTerminalsHearNewsIfTheyLikeAndWarningsAnyhow(t *testing.T) {
 	t.Parallel()
 	allows, allowsName := terminal(t, 0o620)
 	refuses, refusesName := terminal(t, 0o600)
-	notify.Terminals{Patterns: []string{allowsName, refusesName, "/dev/null", t.TempDir()}}.Write("hello")
+	all := notify.Terminals{Patterns: []string{allowsName, refusesName, "/dev/null", t.TempDir()}}
+	all.Write("news", false)
+	all.Write("beware", true)
 	for name, c := range map[string]struct {
 		master *os.File
 		want   string
-	}{allowsName: {allows, "hello."}, refusesName: {refuses, "."}} {
+	}{allowsName: {allows, "newsbeware."}, refusesName: {refuses, "beware."}} {
 		end, err := os.OpenFile(name, os.O_WRONLY|syscall.O_NOCTTY, 0) // #nosec G304 -- the test's terminal
 		if err != nil {
 			t.Fatal(err)

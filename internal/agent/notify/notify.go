@@ -44,7 +44,7 @@ type Daemon interface {
 type Notifier struct {
 	desktop Desktop // nil when there is no session bus
 	daemon  Daemon
-	write   func(text string)
+	write   func(text string, warning bool)
 	log     func(event string, err error)
 	queue   chan manager1.Notification
 	shown   map[uint32]uint32 // number of the notification by transition
@@ -63,8 +63,8 @@ const (
 )
 
 // New returns a Notifier. desktop may be nil; write puts a text on the user's
-// terminals; log is told what did not work.
-func New(desktop Desktop, daemon Daemon, write func(text string), log func(event string, err error)) *Notifier {
+// terminals, a warning on all of them; log is told what did not work.
+func New(desktop Desktop, daemon Daemon, write func(text string, warning bool), log func(event string, err error)) *Notifier {
 	return &Notifier{
 		desktop: desktop, daemon: daemon, write: write, log: log,
 		queue: make(chan manager1.Notification, queueSize), shown: map[uint32]uint32{}, warned: map[uint32]bool{},
@@ -120,8 +120,9 @@ func (n *Notifier) tell(run context.Context, m manager1.Notification) {
 	}
 	// Who works in a terminal, here or over ssh, must know that programs
 	// close even when a desktop shows it, and that they do not after all.
-	if err != nil || m.Kind == kindGrace || m.Kind == kindStuck || n.warned[m.ID] {
-		n.write(line(m))
+	warning := m.Kind == kindGrace || m.Kind == kindStuck || n.warned[m.ID]
+	if err != nil || warning {
+		n.write(line(m), warning)
 	}
 	n.remember(m)
 }

@@ -60,7 +60,9 @@ func tell(t *testing.T, p *person, desktop bool, script func(n *notify.Notifier)
 		if desktop {
 			d = p
 		}
-		n := notify.New(d, p, func(text string) { p.note("write %q", text) }, func(event string, err error) { p.note("log %s: %v", event, err) })
+		n := notify.New(d, p, func(text string, warning bool) {
+			p.note("%s %q", map[bool]string{true: "warn", false: "write"}[warning], text)
+		}, func(event string, err error) { p.note("log %s: %v", event, err) })
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() {
@@ -90,7 +92,7 @@ func TestWhoIsTold(t *testing.T) {
 		"terminals without a service":          {true, notify.ErrNobody, settled, `write "\r\nmoded: It is[31m studio\r\nnow\r\n"`},
 		"terminals when the service is broken": {true, errors.New("broken"), settled, "log cannot show a notification: broken\nwrite \"\\r\\nmoded: It is[31m studio\\r\\nnow\\r\\n\""},
 		"both before programs close": {true, nil, grace, "show grace 1 for 0\n" +
-			`write "\r\n\amoded: compute\r\nThis ends:\r\n• session 3 of dev\r\nTo stop it: modectl cancel 3\r\n"`},
+			`warn "\r\n\amoded: compute\r\nThis ends:\r\n• session 3 of dev\r\nTo stop it: modectl cancel 3\r\n"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -149,7 +151,7 @@ func TestAGracePeriodCountsDown(t *testing.T) {
 			})
 			var said []string
 			for line := range strings.SplitSeq(got, "\n") {
-				if text, ok := strings.CutPrefix(line, `write "\r\nmoded: `); ok {
+				if text, ok := strings.CutPrefix(line, `warn "\r\nmoded: `); ok {
 					text, _, _ = strings.Cut(text, `\r`)
 					said = append(said, text)
 				}
@@ -184,7 +186,7 @@ func TestButtonsDoWhatTheySay(t *testing.T) {
 func TestAFloodIsDropped(t *testing.T) {
 	t.Parallel()
 	p := new(person)
-	n := notify.New(p, p, func(string) {}, func(event string, err error) { p.note("log %s: %v", event, err) })
+	n := notify.New(p, p, func(string, bool) {}, func(event string, err error) { p.note("log %s: %v", event, err) })
 	for range 100 { // nobody runs it: Notify must not block
 		n.Notify(manager1.Notification{})
 	}
