@@ -1,6 +1,11 @@
 package host
 
-import "context"
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+)
 
 // Reexecute is systemctl daemon-reexec, which cuts every connection.
 func (m *Manager) Reexecute(ctx context.Context) error {
@@ -12,7 +17,9 @@ func (m *Manager) Reexecute(ctx context.Context) error {
 }
 
 // NewQuiet is what a Manager reads its socket through.
-var NewQuiet = newQuiet
+func NewQuiet(conn net.Conn) io.ReadWriter {
+	return newQuiet(conn, func(header []byte) bool { return bytes.Contains(header, jobRemoved) })
+}
 
 // ReportAt is Files whose unit leaves its report there.
 func (f Files) ReportAt(path string) Files {

@@ -8,21 +8,23 @@ import (
 	"net"
 )
 
-// quiet is a connection to a manager on which the one signal that we wait for
-// comes through, and no other. A manager tells everybody on its private socket of
+// quiet is a connection to a manager on which the signals that somebody waits for
+// come through, and no others. A manager tells everybody on its private socket of
 // every property of every unit that changes, asked or not; while a desktop
 // comes up, decoding that costs more than all that we do ourselves.
 type quiet struct {
 	net.Conn
 	in    *bufio.Reader
+	heard func(header []byte) bool
 	begun bool // messages come, and no longer lines of the handshake
 	rest  int  // bytes of the message that is being read
 }
 
-// heard is the signal that comes through.
-var heard = []byte("JobRemoved")
-
-func newQuiet(conn net.Conn) *quiet { return &quiet{Conn: conn, in: bufio.NewReaderSize(conn, 16<<10)} }
+// newQuiet lets through the signals for which heard is true. It is shown their
+// headers: path, interface and member as they are, one after the other.
+func newQuiet(conn net.Conn, heard func(header []byte) bool) *quiet {
+	return &quiet{Conn: conn, in: bufio.NewReaderSize(conn, 16<<10), heard: heard}
+}
 
 // Write notices the end of the handshake, which is before anybody else reads.
 func (q *quiet) Write(p []byte) (int, error) {
@@ -79,7 +81,7 @@ func (q *quiet) next() error {
 	if err != nil {
 		return err
 	}
-	if bytes.Contains(header, heard) {
+	if q.heard(header) {
 		q.rest = size
 		return nil
 	}

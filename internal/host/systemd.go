@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,7 @@ func (m *Manager) Close() {
 }
 
 func (m *Manager) dial() (*link, error) {
-	conn, err := m.raw()
+	conn, err := m.raw(func(header []byte) bool { return bytes.Contains(header, jobRemoved) })
 	if err == nil {
 		err = conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Getuid()))})
 	}
@@ -86,16 +87,20 @@ func (m *Manager) dial() (*link, error) {
 	return nil, fmt.Errorf("cannot reach systemd at %s: %w", m.address, err)
 }
 
-func (m *Manager) raw() (*dbus.Conn, error) {
+// jobRemoved is the one signal that a Manager waits for.
+var jobRemoved = []byte("JobRemoved")
+
+// raw connects, and hears of the signals for which heard is true.
+func (m *Manager) raw(heard func(header []byte) bool, opts ...dbus.ConnOption) (*dbus.Conn, error) {
 	path, ok := strings.CutPrefix(m.address, "unix:path=")
 	if !ok {
-		return dbus.Dial(m.address)
+		return dbus.Dial(m.address, opts...)
 	}
 	socket, err := net.Dial("unix", path)
 	if err != nil {
 		return nil, err
 	}
-	return dbus.NewConn(newQuiet(socket))
+	return dbus.NewConn(newQuiet(socket, heard), opts...)
 }
 
 func (l *link) alive() bool { return l.api.Connected() }

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"slices"
@@ -79,7 +80,7 @@ func (n *UnitNews) Run(ctx context.Context) {
 }
 
 func (n *UnitNews) dial() (*dbus.Conn, error) {
-	conn, err := dbus.Dial(n.manager.address, dbus.WithSignalHandler(n))
+	conn, err := n.manager.raw(n.heard, dbus.WithSignalHandler(n))
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +89,23 @@ func (n *UnitNews) dial() (*dbus.Conn, error) {
 		return nil, err
 	}
 	return conn, nil
+}
+
+// heard tells whether a signal is about a unit that is followed, or about all of
+// them. It may take one for another, as of a unit whose name begins alike; what
+// is delivered is looked at anyway.
+func (n *UnitNews) heard(header []byte) bool {
+	if bytes.Contains(header, []byte("Reloading")) {
+		return true
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for path := range n.paths {
+		if bytes.Contains(header, []byte(path)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (n *UnitNews) listen(ctx context.Context, conn *dbus.Conn) {
