@@ -43,7 +43,7 @@ func TestBadArgumentsNeverReachTheEngine(t *testing.T) {
 		request manager1.SwitchRequest
 		want    string
 	}{
-		"an unknown flag":           {manager1.SwitchRequest{Mode: "studio", Flags: 4}, manager1.ErrInvalidArgument},
+		"an unknown flag":           {manager1.SwitchRequest{Mode: "studio", Flags: 8}, manager1.ErrInvalidArgument},
 		"a long reason":             {manager1.SwitchRequest{Mode: "studio", Reason: strings.Repeat("ä", 129)}, manager1.ErrInvalidArgument},
 		"a newline":                 {manager1.SwitchRequest{Mode: "studio", Reason: "a\nb"}, manager1.ErrInvalidArgument},
 		"an escape":                 {manager1.SwitchRequest{Mode: "studio", Reason: "\x1b[2J"}, manager1.ErrInvalidArgument},

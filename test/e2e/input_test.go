@@ -33,7 +33,7 @@ func TestBadInputIsAnsweredWithATypedErrorAndChangesNothing(t *testing.T) {
 		"a newline in the reason":     {"SwitchMode", []any{"studio", uint32(0), uint32(0), "a\nb"}, manager1.ErrInvalidArgument},
 		"an escape in the reason":     {"SwitchMode", []any{"studio", uint32(0), uint32(0), "\x1b[31mred"}, manager1.ErrInvalidArgument},
 		"text that turns around":      {"SwitchMode", []any{"studio", uint32(0), uint32(0), "a\u202eb"}, manager1.ErrInvalidArgument},
-		"an unknown flag":             {"SwitchMode", []any{"studio", uint32(4), uint32(0), ""}, manager1.ErrInvalidArgument},
+		"an unknown flag":             {"SwitchMode", []any{"studio", uint32(8), uint32(0), ""}, manager1.ErrInvalidArgument},
 		"a confirmation after years":  {"SwitchMode", []any{"studio", uint32(0), uint32(86401), ""}, manager1.ErrInvalidArgument},
 		"a wrong type":                {"SwitchMode", []any{"studio", "now", uint32(0), ""}, "org.freedesktop.DBus.Error.InvalidArgs"},
 		"too few arguments":           {"SwitchMode", []any{"studio"}, "org.freedesktop.DBus.Error.InvalidArgs"},

@@ -120,7 +120,7 @@ func failingUnit(t *T) {
 	}
 	t.desktop(switchLimit)
 	t.show("after the rollback")
-	d := t.wantOutcome("rolled-back", settleLimit)
+	d := t.wantRolledBack(settleLimit)
 	if lost := d.text("lost"); !strings.Contains(lost, "dev") {
 		t.Errorf("lost is %s", lost)
 	}
@@ -146,7 +146,7 @@ func gpuHolder(t *T) {
 	if !strings.Contains(r.all, "lab-holder") && !strings.Contains(r.all, "sleep") {
 		t.Errorf("the outcome does not name the culprit")
 	}
-	t.wantOutcome("rolled-back", switchLimit)
+	t.wantRolledBack(switchLimit)
 	t.desktop(switchLimit)
 	t.show("after the rollback")
 }

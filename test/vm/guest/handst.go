@@ -38,11 +38,11 @@ func (t *T) workstationLab() {
 }
 
 // goes shows the plan, goes there and keeps how long that took.
-func (t *T) goes(mode string, args ...string) {
+func (t *T) goes(mode string) {
 	t.allowed(mode)
 	t.Run("modectl", "plan", mode)
 	began := time.Now()
-	if r := t.Switch(mode, args...); r.code != 0 {
+	if r := t.Switch(mode); r.code != 0 {
 		t.modedLog()
 		t.Fatalf("switch %s: exit %d, want 0", mode, r.code)
 	}

@@ -204,7 +204,7 @@ func isolateAndBack(t *T) {
 	if r := t.Switch("studio"); r.code != 1 || !strings.Contains(r.all, "lab-after.service") {
 		t.Errorf("exit %d, want 1 and lab-after.service named", r.code)
 	}
-	t.wantOutcome("rolled-back", settleLimit)
+	t.wantRolledBack(settleLimit)
 	t.Eventually("what was isolated away is back", settleLimit, func() error { return t.wantUnit("lab-bystander.service", "active") })
 	t.desktop(settleLimit)
 }
@@ -258,7 +258,7 @@ func hookFails(t *T) {
 		if r.code != 1 || !strings.Contains(r.all, "lab-"+which+".service") {
 			t.Errorf("%s: exit %d, want 1 and the hook named", which, r.code)
 		}
-		t.wantOutcome("rolled-back", settleLimit)
+		t.wantRolledBack(settleLimit)
 		if after := t.lives(); which == "before" && after != before {
 			t.Errorf("a hook before the steps failed, and something was touched:\n%s\nbefore:\n%s", after, before)
 		}

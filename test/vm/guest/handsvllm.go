@@ -271,7 +271,7 @@ func vllmLeavesEngine(t *T) {
 	}
 	t.Run("cat", astrayProcs)
 	t.showGPUs()
-	t.wantOutcome("rolled-back", settleLimit)
+	t.wantRolledBack(settleLimit)
 	t.Eventually("the server runs again", settleLimit, func() error { return t.vllmHolds("/dev/nvidia1") })
 	t.desktop(settleLimit)
 }
@@ -287,7 +287,7 @@ func vllmNeverReady(t *T) {
 	if r.code != 1 || !strings.Contains(r.all, "vllm.service is not ready after 20s") {
 		t.Errorf("exit %d, want 1 and the reason", r.code)
 	}
-	d := t.wantOutcome("rolled-back", settleLimit)
+	d := t.wantRolledBack(settleLimit)
 	if lost := d.text("lost"); !strings.Contains(lost, "dev") {
 		t.Errorf("lost is %s", lost)
 	}

@@ -97,7 +97,7 @@ func (t *T) killIn(from, to, name string) {
 		return nil
 	})
 	t.Eventually("mode "+from, switchLimit, t.wantMode(from))
-	t.wantOutcome("rolled-back", settleLimit)
+	t.wantRolledBack(settleLimit)
 	world := t.isCompute
 	if from == "desktop" {
 		world = t.isDesktop
