@@ -211,7 +211,7 @@ func (e *Engine) prepare(ctx context.Context, req Request) (*claim, error) {
 		return nil, err
 	}
 	c.frozen = sessions
-	c.plan = planner{e.cfg.Actions}.plan(ctx, c.from, c.to, c.edge, sessions)
+	c.plan = req.home(planner{e.cfg.Actions}.plan(ctx, c.from, c.to, c.edge, sessions), e.Catalog().Default())
 	c.effect.Ends = c.plan.Ends
 	return c, nil
 }

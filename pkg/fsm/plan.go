@@ -58,7 +58,7 @@ func (e *Engine) dryRun(ctx context.Context, c *claim, req Request) (Plan, error
 	if err != nil {
 		return Plan{}, err
 	}
-	plan := planner{e.cfg.Actions}.plan(ctx, c.from, c.to, c.edge, sessions)
+	plan := req.home(planner{e.cfg.Actions}.plan(ctx, c.from, c.to, c.edge, sessions), e.Catalog().Default())
 	q := Question{Guards: e.Catalog().Guards(c.edge.Guards), From: c.edge.From, To: c.edge.To,
 		Ends: plan.Ends, Units: planner{e.cfg.Actions}.owned(plan.Steps, c.from, c.to)}
 	judgement, err := bounded(ctx, readBound, func(ctx context.Context) (Judgement, error) {

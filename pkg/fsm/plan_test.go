@@ -321,3 +321,43 @@ func TestGatesOpenOnTheWayToAModeThatDoesNotCare(t *testing.T) {
 		}
 	})
 }
+
+// Design §6: root with the override flag can always reach the default mode.
+func TestRootIsNotKeptFromTheDefaultModeByWhatItLacks(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		from string
+		req  fsm.Request
+		want bool
+	}{
+		"root with the override":    {"compute", fsm.Request{Mode: "desktop", Override: true}, true},
+		"root without":              {"compute", fsm.Request{Mode: "desktop"}, false},
+		"somebody else with it":     {"compute", fsm.Request{Mode: "desktop", Override: true, UID: 1000}, false},
+		"root to another mode":      {"desktop", fsm.Request{Mode: "studio", Override: true}, false},
+		"root where no edge leads":  {"studio", fsm.Request{Mode: "desktop", Override: true}, true},
+		"root after a grace period": {"desktop", fsm.Request{Mode: "compute", Override: true}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(c.from)
+				e := start(t, w)
+				defer stop(t, e)
+				w.Absent["units/b"] = true
+				p, err := e.Plan(t.Context(), c.req)
+				if err != nil || p.Allowed != c.want || len(p.Lacks) != 1 {
+					t.Errorf("plan allowed %v, lacks %v, %v", p.Allowed, p.Lacks, err)
+				}
+				_, err = e.Switch(t.Context(), c.req)
+				settle(e)
+				s := e.State()
+				if (err == nil) != c.want || (s.Mode == c.req.Mode) != c.want {
+					t.Fatalf("in %s: %v", s.Mode, err)
+				}
+				if c.want && (w.Get("units/a") != "1" || !strings.Contains(strings.Join(s.Degraded, "; "), "units/b")) {
+					t.Errorf("units/a is %s, degraded %v", w.Get("units/a"), s.Degraded)
+				}
+			})
+		})
+	}
+}

@@ -22,6 +22,7 @@ type draft struct {
 	context  Context
 	steps    []Step
 	verdicts []Verdict
+	lacks    []string
 }
 
 // plan makes the steps from one mode to another. current is the mode being
@@ -228,6 +229,7 @@ func (d *draft) problem(s Setting, err error) {
 func (d *draft) deny(s Setting, code, summary, remedy string) {
 	d.verdicts = append(d.verdicts, Verdict{Guard: s.ID(), Kind: "preflight", Outcome: Deny,
 		Code: code, Summary: summary, Remedy: remedy})
+	d.lacks = append(d.lacks, s.ID())
 }
 
 // finish sorts the steps into the one fixed order and finds the point of no
@@ -237,7 +239,7 @@ func (d *draft) finish(edge Edge, sessions []Session) Plan {
 	// What settles in the background comes last, whatever its stage.
 	sort.SliceStable(d.steps, func(i, j int) bool { return !d.steps[i].Background && d.steps[j].Background })
 	p := Plan{From: edge.From, To: edge.To, Event: edge.Event, Through: edge.Through,
-		Verdicts: d.verdicts, Steps: d.steps, NoReturn: -1, Grace: edge.Grace}
+		Verdicts: d.verdicts, Steps: d.steps, Lacks: d.lacks, NoReturn: -1, Grace: edge.Grace}
 	for i := range p.Steps {
 		p.Steps[i].Index = i
 		if p.Steps[i].Stage == StageEndGUI {

@@ -89,15 +89,15 @@ func (e *Engine) beforehand(r *run, c *claim) (End, error) {
 
 // planAgain plans for what the machine is by now, within what was authorised.
 func (e *Engine) planAgain(r *run, c *claim) (End, error) {
-	plan := planner{e.cfg.Actions}.plan(r.ctx, c.from, c.to, c.edge, r.frozen)
+	plan := r.request.home(planner{e.cfg.Actions}.plan(r.ctx, c.from, c.to, c.edge, r.frozen), e.Catalog().Default())
 	if c.edge.Event == eventCorrect {
 		plan = gentle(plan)
 	}
 	if err := cancelCause(r.ctx); err != nil {
 		return Cancelled, err
 	}
-	if blocked(plan.Verdicts, false) {
-		return Refused, errors.New(refusal(plan.Verdicts, false))
+	if blocked(plan.Verdicts, r.request.Override) {
+		return Refused, errors.New(refusal(plan.Verdicts, r.request.Override))
 	}
 	if err := noStranger(plan.Ends, c.effect.Ends); err != nil {
 		return Refused, fmt.Errorf("the machine changed and %w; nobody was ended", err)
@@ -172,6 +172,11 @@ func (e *Engine) open(r *run) error {
 	r.phase, r.deadline = Running, time.Time{}
 	e.doc.Open = &OpenPlan{Transition: r.transition, Through: r.plan.Through, Ends: r.plan.Ends, NoReturn: r.plan.NoReturn}
 	e.doc.Open.Transition.Steps = r.plan.Steps
+	for _, v := range r.plan.Verdicts {
+		if v.Blocks(false) {
+			r.trouble = appendNew(r.trouble, v.Summary)
+		}
+	}
 	r.transition.Steps = nil
 	if err := e.saveLocked(); err != nil {
 		return err
@@ -222,7 +227,7 @@ func (e *Engine) verifyMode(r *run, mode Mode, steps []Step) error {
 	deadline := time.Now().Add(verifyPatience)
 	for look := 1; ; look++ {
 		differences := e.differences(r.ctx, mode, steps)
-		essential := slices.IndexFunc(differences, func(d Difference) bool { return d.Essential })
+		essential := slices.IndexFunc(differences, func(d Difference) bool { return d.Essential && !slices.Contains(r.plan.Lacks, d.ID()) })
 		if essential < 0 {
 			return nil
 		}

@@ -104,6 +104,9 @@ type Plan struct {
 	Allowed  bool      `json:"allowed"`
 	Verdicts []Verdict `json:"verdicts"`
 	Steps    []Step    `json:"steps"`
+	// Lacks names the knobs that preflight found cannot be moved here. With the
+	// override that goes home in any case, they stay as they are.
+	Lacks []string `json:"lacks,omitempty"`
 	// Ends are the sessions that the plan ends, frozen by id.
 	Ends []Session `json:"ends,omitempty"`
 	// NoReturn is the index of the first irreversible step, or -1.
