@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
@@ -43,6 +44,7 @@ const (
 // use by several goroutines.
 type Manager struct {
 	address string
+	news    atomic.Pointer[UnitNews] // who hears more than the end of jobs
 
 	mu   sync.Mutex
 	live *link
@@ -71,7 +73,7 @@ func (m *Manager) Close() {
 }
 
 func (m *Manager) dial() (*link, error) {
-	conn, err := m.raw(func(header []byte) bool { return bytes.Contains(header, jobRemoved) })
+	conn, err := m.raw()
 	if err == nil {
 		err = conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Getuid()))})
 	}
@@ -87,20 +89,24 @@ func (m *Manager) dial() (*link, error) {
 	return nil, fmt.Errorf("cannot reach systemd at %s: %w", m.address, err)
 }
 
-// jobRemoved is the one signal that a Manager waits for.
+// jobRemoved is the one signal that a Manager waits for itself.
 var jobRemoved = []byte("JobRemoved")
 
-// raw connects, and hears of the signals for which heard is true.
-func (m *Manager) raw(heard func(header []byte) bool, opts ...dbus.ConnOption) (*dbus.Conn, error) {
+func (m *Manager) heard(header []byte) bool {
+	n := m.news.Load()
+	return bytes.Contains(header, jobRemoved) || n != nil && n.heard(header)
+}
+
+func (m *Manager) raw() (*dbus.Conn, error) {
 	path, ok := strings.CutPrefix(m.address, "unix:path=")
 	if !ok {
-		return dbus.Dial(m.address, opts...)
+		return dbus.Dial(m.address)
 	}
 	socket, err := net.Dial("unix", path)
 	if err != nil {
 		return nil, err
 	}
-	return dbus.NewConn(newQuiet(socket, heard), opts...)
+	return dbus.NewConn(newQuiet(socket, m.heard))
 }
 
 func (l *link) alive() bool { return l.api.Connected() }

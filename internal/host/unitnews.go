@@ -3,9 +3,7 @@ package host
 import (
 	"bytes"
 	"context"
-	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -15,8 +13,11 @@ import (
 // reconnect is how long to wait before the manager is tried again.
 const reconnect = time.Second
 
-// UnitNews hears from a manager which units have changed, over a connection of
-// its own to its private socket: nobody but the manager speaks there, and it
+// maxNews is how many signals may wait; more wait in godbus.
+const maxNews = 256
+
+// UnitNews hears from a manager which units have changed, on the Manager's own
+// connection to the private socket: nobody but the manager speaks there, and it
 // tells of every unit without being asked.
 type UnitNews struct {
 	manager *Manager
@@ -33,9 +34,11 @@ type UnitNews struct {
 
 // NewUnitNews tells changed of units of the manager, by the name under which
 // they are followed; of "" when anything may have changed. changed must not
-// block.
+// block. A Manager has one at most, from before it connects.
 func NewUnitNews(m *Manager, changed func(unit string)) *UnitNews {
-	return &UnitNews{manager: m, changed: changed, again: make(chan struct{}, 1)}
+	n := &UnitNews{manager: m, changed: changed, again: make(chan struct{}, 1)}
+	m.news.Store(n)
+	return n
 }
 
 // Follow says of which units to tell, in place of those before. It does not
@@ -64,12 +67,11 @@ func (n *UnitNews) resolve() {
 // again, and everything may have changed meanwhile.
 func (n *UnitNews) Run(ctx context.Context) {
 	for ctx.Err() == nil {
-		if conn, err := n.dial(); err == nil {
-			n.listen(ctx, conn)
+		if l, err := n.manager.connect(ctx); err == nil {
+			n.listen(ctx, l.raw)
 			n.mu.Lock()
 			clear(n.said)
 			n.mu.Unlock()
-			_ = conn.Close() // it is of no more use
 			n.changed("")
 		}
 		select {
@@ -77,18 +79,6 @@ func (n *UnitNews) Run(ctx context.Context) {
 		case <-time.After(reconnect):
 		}
 	}
-}
-
-func (n *UnitNews) dial() (*dbus.Conn, error) {
-	conn, err := n.manager.raw(n.heard, dbus.WithSignalHandler(n))
-	if err != nil {
-		return nil, err
-	}
-	if err := conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Getuid()))}); err != nil {
-		_ = conn.Close() // the other error is the one that tells
-		return nil, err
-	}
-	return conn, nil
 }
 
 // heard tells whether a signal is about a unit that is followed, or about all of
@@ -109,9 +99,17 @@ func (n *UnitNews) heard(header []byte) bool {
 }
 
 func (n *UnitNews) listen(ctx context.Context, conn *dbus.Conn) {
+	signals := make(chan *dbus.Signal, maxNews)
+	conn.Signal(signals)
+	defer conn.RemoveSignal(signals)
 	n.resolve()
 	for {
 		select {
+		case s, ok := <-signals:
+			if !ok {
+				return // with the connection
+			}
+			n.take(s)
 		case <-n.again:
 			n.aliases(ctx)
 		case <-conn.Context().Done():
@@ -141,14 +139,13 @@ func (n *UnitNews) aliases(ctx context.Context) {
 	}
 }
 
-// DeliverSignal implements dbus.SignalHandler.
-func (n *UnitNews) DeliverSignal(iface, member string, s *dbus.Signal) {
+func (n *UnitNews) take(s *dbus.Signal) {
 	switch {
-	case iface == properties && member == propertiesChanged:
+	case s.Name == properties+"."+propertiesChanged:
 		if unit, news := n.another(s); news {
 			n.changed(unit)
 		}
-	case iface == managerIface && member == "Reloading" && !first[bool](s.Body): // other files, other names
+	case s.Name == managerIface+".Reloading" && !first[bool](s.Body): // other files, other names
 		n.resolve()
 		n.changed("")
 	}
