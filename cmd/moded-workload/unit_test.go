@@ -30,3 +30,20 @@ func TestTheUnitAllowsWhatTheHelperDoesAndNoMore(t *testing.T) {
 		t.Error("the unit hides what the helper must see")
 	}
 }
+
+// k3s-killall.sh unmounts what containers had mounted, for the whole machine: a
+// mount namespace of its own would hide that it did not.
+func TestTheUnitThatEndsContainersWorksInTheHostsMounts(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../systemd/moded-k3s-off.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		for _, setting := range []string{"Protect", "Private", "ReadOnly", "ReadWrite", "Inaccessible", "Bind", "Temporary", "RootDirectory", "Mount", "DynamicUser"} {
+			if strings.HasPrefix(line, setting) {
+				t.Errorf("%q makes a mount namespace", strings.TrimSpace(line))
+			}
+		}
+	}
+}

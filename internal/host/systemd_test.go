@@ -40,6 +40,7 @@ func TestARealSystemd(t *testing.T) {
 		"alias.service":   "-> named.service",
 		"other.service":   "[Unit]\nPartOf=mode.target\n[Service]\nExecStart=sleep 1000\n",
 		"tenant.service":  "[Service]\nSlice=rented.slice\nExecStart=sleep 1000\n",
+		"weighed.service": "[Service]\nCPUWeight=80\nExecStart=sleep 1000\n",
 		"written.slice":   "[Slice]\nCPUWeight=50\n",
 		"leaves.service":  "[Service]\nKillMode=process\nTimeoutStopSec=7s\nExecStart=sh -c 'sleep 1000 & exec sleep 1001' name --ranks=2\n",
 		"endless.service": "[Service]\nTimeoutStopSec=infinity\nExecStart=sleep 1000\n",
@@ -52,6 +53,7 @@ func TestARealSystemd(t *testing.T) {
 		"members are pulled in and taken along":  members,
 		"limits are read, set and read back":     limitsReadBack,
 		"a slice that is only a name is refused": emptySlice,
+		"a service is weighed, up or down":       serviceWeight,
 		"it is told apart from another boot":     stamps,
 		"what a unit leaves is seen and killed":  leavings,
 		"the actions run on it": func(t *testing.T, m *host.Manager) {
@@ -248,6 +250,30 @@ func limitsReadBack(t *testing.T, m *host.Manager) {
 	}
 	if back, err := action.Capture(t.Context(), "written.slice", want); err != nil || back != was {
 		t.Errorf("after Undo %s, %v, want %s", back, err, was)
+	}
+}
+
+func serviceWeight(t *testing.T, m *host.Manager) {
+	t.Helper()
+	weighs := func(want uint64) {
+		t.Helper()
+		if now, err := m.Limits(t.Context(), "weighed.service"); err != nil || now.CPUWeight == nil || *now.CPUWeight != want {
+			t.Errorf("limits are %+v, %v, want the weight %d", now, err, want)
+		}
+	}
+	weighs(80)
+	if err := m.SetLimits(t.Context(), "weighed.service", actions.Limits{CPUWeight: new(uint64(10))}); err != nil {
+		t.Fatal(err)
+	}
+	weighs(10)
+	job(t, "done")(m.Start(t.Context(), "weighed.service"))
+	weighs(10)
+	if err := m.SetLimits(t.Context(), "weighed.service", actions.Limits{CPUWeight: new(uint64(100))}); err != nil {
+		t.Fatal(err)
+	}
+	weighs(100)
+	if _, err := m.Limits(t.Context(), "nobody.service"); !errors.Is(err, actions.ErrNoUnit) {
+		t.Errorf("a service that is not there: %v", err)
 	}
 }
 
