@@ -47,8 +47,9 @@ type agent struct {
 	// ordered when it was last told.
 	standing string
 	ordered  time.Time
-	left     chan struct{} // closed when it is no longer its uid's agent
-	poke     chan struct{} // has one element when orders wait to be given
+	left     chan struct{}   // closed when it is no longer its uid's agent
+	due      map[string]bool // kinds of orders that wait to be given
+	poke     chan struct{}   // has one element when some do
 }
 
 var (
@@ -117,7 +118,6 @@ func (s *Server) registerAgent(ctx context.Context, c *call) ([]any, error) {
 	}
 	s.background(func() { s.agents.accompany(s.ctx, g, gone, stop) })
 	s.background(func() { s.agents.instruct(s.ctx, g) })
-	g.order()
 	return nil, nil
 }
 
@@ -149,7 +149,10 @@ func (a *Agents) add(uid uint32, unique string, info manager1.Agent) *agent {
 	if old != nil {
 		close(old.left)
 	}
-	g := &agent{uid: uid, unique: unique, info: info, left: make(chan struct{}), poke: make(chan struct{}, 1)}
+	g := &agent{uid: uid, unique: unique, info: info, left: make(chan struct{}), poke: make(chan struct{}, 1), due: map[string]bool{}}
+	for kind := range a.orders {
+		g.order(kind)
+	}
 	g.report = facts.AudioUser{UID: uid, User: a.server.cfg.UserName(uid),
 		Part: facts.Part{Unknown: "moded-agent has not reported yet", At: time.Now()}}
 	a.byUID[uid] = g
@@ -194,7 +197,7 @@ func (a *Agents) Order(kind string, want fsm.Value) {
 	}
 	a.orders[kind] = want
 	for _, g := range a.byUID {
-		g.order()
+		g.order(kind)
 	}
 }
 
@@ -205,8 +208,11 @@ func (a *Agents) Standing(kind string) fsm.Value {
 	return a.orders[kind]
 }
 
-// order has the agent be given the standing orders, soon.
-func (g *agent) order() {
+// order has the agent be given the standing order of that kind, soon, and no
+// other: one that is given again is followed again, whatever its user has done
+// since. The registry is locked.
+func (g *agent) order(kind string) {
+	g.due[kind] = true
 	select {
 	case g.poke <- struct{}{}:
 	default: // it will be, by what stands then
@@ -235,12 +241,14 @@ func (g *agent) knows(kind string) bool {
 	return kind == manager1.AgentAudio || slices.Contains(g.info.Kinds, kind)
 }
 
-// tell gives an agent all standing orders that it knows the kinds of. Whether it follows is asked later,
+// tell gives an agent the standing orders that are due and that it knows the
+// kinds of. Whether it follows is asked later,
 // by those who wait for it.
 func (a *Agents) tell(ctx context.Context, g *agent) {
 	a.mu.Lock()
 	orders := maps.Clone(a.orders)
-	maps.DeleteFunc(orders, func(kind string, _ fsm.Value) bool { return !g.knows(kind) })
+	maps.DeleteFunc(orders, func(kind string, _ fsm.Value) bool { return !g.due[kind] || !g.knows(kind) })
+	clear(g.due)
 	g.ordered = time.Now()
 	a.mu.Unlock()
 	for _, kind := range slices.Sorted(maps.Keys(orders)) {

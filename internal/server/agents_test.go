@@ -152,6 +152,18 @@ func TestOrdersAboutSlicesReachThoseWhoKnowThem(t *testing.T) {
 	if got := <-old.applied; got["state"].Value() != "off" {
 		t.Errorf("ordered %v", got)
 	}
+	if got := <-knows.applied; got["state"].Value() != "off" {
+		t.Errorf("ordered %v", got)
+	}
+	agents.Order("slices/background.slice", `{"cpu-weight":20}`) // and of audio nothing again
+	agents.Order("slices/app.slice", `{"cpu-weight":30}`)
+	for seen := map[any]bool{}; !seen[uint32(20)] || !seen[uint32(30)]; {
+		got := <-knows.applied
+		if got["slice"].Value() == nil {
+			t.Fatalf("ordered %v", got)
+		}
+		seen[got["cpu-weight"].Value()] = true
+	}
 	knows.mu.Lock()
 	knows.have = manager1.Dict{"slices": dbus.MakeVariant(manager1.EncodeList([]manager1.SliceLimits{{Slice: "app.slice", CPUWeight: 100}, {Slice: "background.slice", CPUWeight: 10}}))}
 	knows.mu.Unlock()

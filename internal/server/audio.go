@@ -45,13 +45,14 @@ func (a *Agents) report(sender string, summary manager1.AudioSummary, nodes []ma
 	if now := g.report; now.Running != was.Running || now.Unknown != was.Unknown || now.Quantum != was.Quantum || now.Rate != was.Rate {
 		a.changed()
 	}
-	restarted := g.report.Running && !was.Running
+	// One that could not see its PipeWire for a moment has kept the order.
+	restarted := g.report.Running && !was.Running && was.Unknown == ""
 	// One that has the order and differs says in what: that is drift, and not to
 	// be fought.
 	forgot := g.standing == "" && summary.Detail == ""
 	if _, ordered := a.orders[manager1.AgentAudio]; ordered && (restarted || forgot) && time.Since(g.ordered) >= orderInterval {
 		g.ordered = time.Now()
-		g.order()
+		g.order(manager1.AgentAudio)
 	}
 	return true
 }
