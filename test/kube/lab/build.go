@@ -63,7 +63,7 @@ func Etcd(ctx context.Context, say io.Writer) (string, error) {
 	binary := filepath.Join(place, "usr", "bin", "etcd")
 	err = once(place, binary, func(string) error {
 		fmt.Fprintln(say, "fetching etcd (once)")
-		cmd := exec.CommandContext(ctx, "sh", "-c", "rm -f *.deb; apt-get download etcd-server && dpkg-deb -x etcd-server_*.deb . && rm -f *.deb")
+		cmd := exec.CommandContext(ctx, "sh", "-c", "rm -f *.deb; apt-get download etcd-server || { apt-get update && apt-get download etcd-server; } && dpkg-deb -x etcd-server_*.deb . && rm -f *.deb")
 		cmd.Dir, cmd.Stdout, cmd.Stderr = place, say, say
 		return cmd.Run()
 	})
