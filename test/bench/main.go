@@ -112,6 +112,7 @@ func (s *scene) measure(ctx context.Context, o options) ([]row, error) {
 		{"eyes", func() ([]row, error) { return s.populated(ctx) }},
 		{"growth", func() ([]row, error) { return s.growth(ctx) }},
 		{"hostile", func() ([]row, error) { return s.hostile(ctx, o.crowd) }},
+		{"transitions", func() ([]row, error) { return transitions(ctx, s.dir) }},
 	} {
 		names = append(names, part.name)
 		if o.only != "" && part.name != o.only {

@@ -8,6 +8,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"log"
 	"net/http"
 	"os"
@@ -111,6 +112,14 @@ func handler(path string, start time.Time) http.Handler {
 			return
 		}
 		_, _ = w.Write([]byte("ok\n"))
+	})
+	listening := time.Now()
+	mux.HandleFunc("/since", func(w http.ResponseWriter, _ *http.Request) { // ready, in microseconds
+		since := start.Add(load(path).delay)
+		if since.Before(listening) {
+			since = listening
+		}
+		_, _ = fmt.Fprintln(w, since.UnixMicro())
 	})
 	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(environment())

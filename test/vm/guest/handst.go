@@ -21,6 +21,10 @@ func transitionScenarios() []scenario {
 // workstation is what the lab's configuration has not: the rest of
 // examples/workstation.toml, as far as there is such hardware.
 const workstation = `
+[base]
+tune = { state = "off", essential = true }
+[modes.studio]
+tune = { state = "low-latency", essential = true }
 [modes.studio.gpus]
 gpu1 = "none"
 [modes.compute.gpus]

@@ -57,6 +57,22 @@ func (i Info) Weight(long bool) time.Duration {
 	return i.Expected
 }
 
+// FigureMark begins a line of a Result's Detail that holds a Figure as JSON,
+// after the time that begins every line.
+const FigureMark = "FIGURE "
+
+// Figure is one measurement, as test/bench shows it. Ratio is ours over the
+// peer's, Goal what it should stay below.
+type Figure struct {
+	Name     string  `json:"name"`
+	Ours     float64 `json:"ours"`
+	Peer     float64 `json:"peer"`
+	PeerName string  `json:"peer_name"`
+	Unit     string  `json:"unit"`
+	Ratio    float64 `json:"ratio"`
+	Goal     float64 `json:"goal"`
+}
+
 // Order is what one machine has to do.
 type Order struct {
 	Scenarios []string `json:"scenarios"`
