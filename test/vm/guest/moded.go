@@ -117,15 +117,18 @@ func (t *T) open() dict {
 	return d
 }
 
-// wantRolledBack waits until the newest record that is no refusal's ended so.
-func (t *T) wantRolledBack(limit time.Duration) dict {
+// wantRolledBack waits for a transition that was undone.
+func (t *T) wantRolledBack(limit time.Duration) dict { return t.wantOutcome("rolled-back", limit) }
+
+// wantOutcome waits until the newest record that is no refusal's ended so.
+func (t *T) wantOutcome(outcome string, limit time.Duration) dict {
 	var d dict
-	t.Eventually("it is rolled back", limit, func() error {
+	t.Eventually("outcome "+outcome, limit, func() error {
 		if phase := t.open().text("phase"); phase != "" && phase != "stuck" {
 			return fmt.Errorf("a transition is open, %s", phase)
 		}
 		d = t.last()
-		if d.text("outcome") != "rolled-back" {
+		if d.text("outcome") != outcome {
 			return fmt.Errorf("outcome is %q: %q", d.text("outcome"), d.text("message"))
 		}
 		return nil
