@@ -124,6 +124,13 @@ func TestACardIsCutIntoPartsOnlyWhileNobodyComputesOnIt(t *testing.T) {
 		if s := set(); s.ComputeMode != "prohibited" {
 			t.Errorf("in studio gpu1 is %+v", s)
 		}
+		// Somebody turns a knob by hand: that is told as what it is, not as what it is not.
+		if err := hands(t, dir, m)["gpus"].Do(t.Context(), "gpu1", `{"owner":"any","pci":"0000:02:00.0","power-limit":"200W"}`); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := e.Verify(t.Context()); err != nil || len(all) != 1 || all[0].Problem != "power-limit is 200W" {
+			t.Errorf("it differs in %+v, %v", all, err)
+		}
 		// The driver takes nothing any more.
 		goes(t, e, "desktop")
 		command(t, m, "fail once gpu set gpu1")

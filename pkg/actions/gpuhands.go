@@ -124,6 +124,23 @@ func (s GPUSettings) repartitions(is GPUState) bool {
 	return is.MIG != "on" || !slices.Equal(slices.Sorted(slices.Values(s.MIG)), slices.Sorted(slices.Values(is.Parts)))
 }
 
+// told says of each setting that differs what it is.
+func (s GPUSettings) told(is GPUState) (list []string) {
+	for _, name := range s.differ(is) {
+		now := map[string]string{
+			computeMode: is.ComputeMode, powerLimit: Watts(is.PowerLimit), persistence: "off", mig: strings.TrimSpace(is.MIG + " " + strings.Join(is.Parts, " ")),
+		}[name]
+		if name == persistence && is.Persistence != nil && *is.Persistence {
+			now = "on"
+		}
+		if name == mig && is.MIGPending != is.MIG {
+			now += ", and will be " + is.MIGPending + " after a reset"
+		}
+		list = append(list, strings.TrimSpace(name+" is "+now))
+	}
+	return list
+}
+
 // was keeps what is to be put back of the settings that s states.
 func (s GPUSettings) was(is GPUState) (old GPUSettings) {
 	if s.ComputeMode != "" {

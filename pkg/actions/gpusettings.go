@@ -75,6 +75,25 @@ func (g gpus) stateAt(ctx context.Context, key, pci string) (GPUState, error) {
 	return is, nil
 }
 
+// Tell names who is in the way, or the settings that are other than stated.
+func (g gpus) Tell(ctx context.Context, key string, want fsm.Value) (string, error) {
+	v, err := decodeGPU(want)
+	if err != nil {
+		return "", err
+	}
+	holders, err := g.inTheWay(ctx, key, want)
+	switch {
+	case err != nil:
+		return "", err
+	case len(holders) > 0:
+		return "it is held by " + who(holders), nil
+	case v.empty():
+		return "", nil
+	}
+	is, err := g.state(ctx, key, v)
+	return strings.Join(v.told(is), ", "), err
+}
+
 // feasible says before anything is touched what the device cannot do.
 func (g gpus) feasible(ctx context.Context, key string, v gpuValue) error {
 	is, err := g.state(ctx, key, v)

@@ -177,6 +177,25 @@ func TestSettingsAreAsTheDriverSays(t *testing.T) {
 	}
 }
 
+// Drift is told knob by knob.
+func TestWhatDiffersOfAGPUIsTold(t *testing.T) {
+	t.Parallel()
+	m := workstation()
+	card(m)
+	gpus := actions.New(m.Hands())["gpus"].(fsm.Teller)
+	const want = `{"owner":"compute","pci":"0000:01:00.0","compute-mode":"exclusive-process","power-limit":"250W","persistence":true,"mig":["off"]}`
+	m.Cards[slot].MIGPending = "on"
+	for _, says := range []string{
+		"compute-mode is default, power-limit is 300W, persistence is off, mig is off, and will be on after a reset",
+		"it is held by weston (1234, dev)",
+	} {
+		if got, err := gpus.Tell(t.Context(), "gpu0", want); err != nil || got != says {
+			t.Errorf("it tells %q, %v; want %q", got, err, says)
+		}
+		m.GPUs[0].Holders = []actions.DeviceHolder{{PID: 1234, Comm: "weston", User: "dev", Graphics: true}}
+	}
+}
+
 // Two steps of a stage may set up two GPUs at once; the unit has one at a time.
 func TestTwoGPUsAreSetUpSideBySide(t *testing.T) {
 	t.Parallel()

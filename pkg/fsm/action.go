@@ -83,6 +83,14 @@ type Describer interface {
 	Describe(key string, want Value, release bool) (summary string, details []string)
 }
 
+// Teller is an Action that can say in what a knob differs from a value that it
+// does not stand at: "power-limit is 300W".
+type Teller interface {
+	// Tell reads only. It is asked after Settled was false, in the same round,
+	// and returns nothing when there is nothing to tell.
+	Tell(ctx context.Context, key string, want Value) (string, error)
+}
+
 // Manager is an Action that owns things that a guard may meet: the units whose
 // processes a plan will stop anyway.
 type Manager interface {

@@ -53,10 +53,24 @@ func (e *Engine) differences(ctx context.Context, mode Mode, steps []Step) []Dif
 		case err != nil:
 			found = append(found, Difference{s.Kind, s.Key, want, s.Essential, err.Error()})
 		default:
-			found = append(found, Difference{s.Kind, s.Key, want, s.Essential, "it is not " + string(want)})
+			found = append(found, Difference{s.Kind, s.Key, want, s.Essential, e.tell(ctx, s, want)})
 		}
 	}
 	return found
+}
+
+// tell says in what a knob differs, as its action has it.
+func (e *Engine) tell(ctx context.Context, s Setting, want Value) string {
+	otherwise := "it is not " + string(want)
+	a, ok := e.cfg.Actions[s.Kind].(Teller)
+	if !ok {
+		return otherwise
+	}
+	text, err := bounded(ctx, readBound, func(ctx context.Context) (string, error) { return a.Tell(ctx, s.Key, want) })
+	if err != nil || text == "" { // it stands there by now
+		return otherwise
+	}
+	return text
 }
 
 func (e *Engine) wanted(ctx context.Context, mode string, s Setting, steps []Step) (want Value, background bool) {
