@@ -43,6 +43,7 @@ func (a vllm) drain(ctx context.Context, v vllmValue) error {
 	if limit == 0 {
 		return nil
 	}
+	fsm.Report(ctx, "draining "+v.Unit)
 	d := drain{vllm: a, value: v, paused: a.pause(ctx, v.URL), heard: time.Now()}
 	_, err := until(ctx, limit, 2*a.Timing.Poll, func() (bool, error) { return d.over(ctx), nil })
 	if err != nil {

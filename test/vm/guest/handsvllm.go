@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -149,11 +151,17 @@ func (t *T) requests(n int, d time.Duration) []request {
 	return all
 }
 
-// stoppedAt is when the unit went down.
+// stoppedAt is when PID 1 had stopped the unit, by the journal: a unit at rest is
+// not kept in memory, and remembers nothing.
 func (t *T) stoppedAt() time.Time {
-	at, err := time.Parse("Mon 2006-01-02 15:04:05 MST", t.unit("vllm.service", "InactiveEnterTimestamp"))
+	var line struct {
+		At string `json:"__REALTIME_TIMESTAMP"`
+	}
+	r := t.Must("journalctl", "-b", "--no-pager", "-o", "json", "-n", "1", "_PID=1", "UNIT=vllm.service", "JOB_TYPE=stop", "JOB_RESULT=done")
+	t.must(json.Unmarshal([]byte(r.out), &line))
+	us, err := strconv.ParseInt(line.At, 10, 64)
 	t.must(err)
-	return at
+	return time.UnixMicro(us)
 }
 
 // vllmDrain: three requests end with their answers before the server stops; one
@@ -173,6 +181,12 @@ func vllmDrain(t *T) {
 		}
 		return nil
 	})
+	t.Eventually("the drain is told", settleLimit, func() error {
+		if r := t.Quiet("modectl", "status"); !strings.Contains(r.all, "draining vllm.service: 3 running and 0 waiting requests") {
+			return fmt.Errorf("%s", r.all)
+		}
+		return nil
+	})
 	t.Run("modectl", "status")
 	t.Eventually("studio", switchLimit, t.wantMode("studio"))
 	t.Logf("drained and stopped in %s", time.Since(began).Round(time.Second))
@@ -184,7 +198,7 @@ func vllmDrain(t *T) {
 		if r.cmd.ProcessState.ExitCode() != 0 || !strings.Contains(string(text), "completion_tokens") {
 			t.Errorf("request %d was lost", i)
 		}
-		if ended.After(stopped.Add(time.Second)) { // PID 1 tells whole seconds
+		if ended.After(stopped) {
 			t.Errorf("request %d ended after the server", i)
 		}
 	}
