@@ -109,6 +109,9 @@ install: ## into DESTDIR, under PREFIX
 	  sed 's|@libexecdir@|$(LIBEXECDIR)|' systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit
 	  chmod 644 $(DESTDIR)$(UNITDIR)/$$unit
 	done
+	for unit in $(GATED); do
+	  install -Dm644 examples/gate.conf $(DESTDIR)$(UNITDIR)/$$unit.service.d/50-moded-gate.conf
+	done
 	sed 's|@bindir@|$(PREFIX)/bin|' systemd/moded-metrics.service > $(DESTDIR)$(UNITDIR)/moded-metrics.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/moded-metrics.service
 	install -m644 -t $(DESTDIR)$(UNITDIR) systemd/*.socket systemd/*.target systemd/*.timer
