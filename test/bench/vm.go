@@ -13,7 +13,7 @@ import (
 )
 
 // vmScenarios measure whole transitions, on a machine of their own.
-var vmScenarios = []string{"hands-overhead"}
+var vmScenarios = []string{"hands-overhead", "hands-rollback-time"}
 
 // transitions compares whole transitions with a shell script that does the same
 // by hand, and with what others did in them, on a real Debian in QEMU. Without

@@ -19,6 +19,7 @@ import (
 func benchScenarios() []scenario {
 	return []scenario{
 		long("hands-overhead", 300, handsOverhead),
+		long("hands-rollback-time", 200, handsRollbackTime),
 	}
 }
 
