@@ -25,6 +25,7 @@ var gpuNodes = []string{"/dev/nvidia0", "/dev/nvidia1", "/dev/nvidia-uvm"}
 // gpus makes both GPUs appear until the scenario is over.
 func (t *T) gpus() {
 	t.Cleanup(func() {
+		t.Quiet("systemctl", "stop", "moded-probe.service")
 		t.Quiet("umount", driverDir)
 		t.Quiet("rm", append([]string{"-f"}, gpuNodes...)...)
 	})
@@ -43,6 +44,7 @@ func (t *T) gpus() {
 		conf += fmt.Sprintf("gpu %s pci=%s total=25769803776 used=1073741824 busy=1 temperature=40 name=Lab Card\n", name, card)
 	}
 	t.nvml(conf)
+	t.Quiet("systemctl", "stop", "moded-probe.service") // the next one sees it all
 }
 
 // gpuHolders are the processes that have that device node open, each with the

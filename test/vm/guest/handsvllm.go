@@ -255,7 +255,7 @@ const (
 )
 
 // vllmLeavesEngine: an engine that PID 1 leaves in the cgroup is killed; one that
-// has fled from it is named, and the machine is a desktop again.
+// has fled from it is named, and the way to compute ends before anybody's session.
 func vllmLeavesEngine(t *T) {
 	t.Cleanup(func() {
 		t.Quiet("sh", "-c", "rm -rf "+filepath.Dir(killMode)+" && systemctl daemon-reload")
@@ -279,13 +279,19 @@ func vllmLeavesEngine(t *T) {
 	t.mustSwitch("desktop")
 	t.Eventually("vLLM serves on gpu1", settleLimit, func() error { return t.vllmHolds("/dev/nvidia1") })
 	t.Eventually("nothing differs from desktop", settleLimit, t.verified)
-	r := t.Switch("studio")
+	before, err := t.seated("dev")
+	t.must(err)
+	t.allowed("compute")
+	r := t.Switch("compute")
 	if r.code != 1 || !strings.Contains(r.all, "is still held by aiserver") {
 		t.Errorf("exit %d, want 1 and the name of the engine", r.code)
 	}
 	t.Run("cat", astrayProcs)
 	t.showGPUs()
-	t.wantRolledBack(settleLimit)
+	t.wantOutcome("rolled-back", settleLimit)
+	if err := t.alive(before.ID); err != nil {
+		t.Errorf("it cost a session: %v", err)
+	}
 	t.Eventually("the server runs again", settleLimit, func() error { return t.vllmHolds("/dev/nvidia1") })
 	t.desktop(settleLimit)
 }
