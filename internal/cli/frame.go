@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -55,6 +56,22 @@ func (f *frame) height(columns, rows int) int {
 		n = min(n, rows-1)
 	}
 	return n
+}
+
+// page is an app that prints into a text for a frame, and that text.
+func (a *app) page() (*app, *strings.Builder) {
+	var text strings.Builder
+	ui := *a.ui
+	ui.out, ui.drawn = &text, ""
+	ui.width, _ = a.size()
+	page := *a
+	page.ui = &ui
+	return &page, &text
+}
+
+// gone is what a page says while moded is away.
+func gone(since time.Time) string {
+	return "moded is not on the bus since " + since.Format("15:04:05") + "; waiting for it"
 }
 
 // leave takes away what the terminal has echoed below the block.

@@ -60,14 +60,12 @@ func (a *app) blocked(ctx context.Context, d draw.Diagram) map[string][]string {
 			continue
 		}
 		found[e.To] = nil
-		p, err := a.conn.Plan(ctx, e.To, 0)
+		answer, err := askGuards(ctx, a.conn, []string{e.To})
 		if err != nil {
 			continue
 		}
-		for _, v := range p.Verdicts {
-			if v.Blocks(0) {
-				found[e.To] = append(found[e.To], v.Guard)
-			}
+		for _, v := range blocking(answer[0].Verdicts, 0) {
+			found[e.To] = append(found[e.To], v.Guard)
 		}
 	}
 	return found

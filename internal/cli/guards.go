@@ -189,13 +189,7 @@ func (a *app) printModeGuards(m modeGuards) {
 	verdicts := refusalsFirst(m.Verdicts)
 	answer, s := "allowed", green
 	if !m.Allowed {
-		var blocking []manager1.Verdict
-		for _, v := range verdicts {
-			if v.Blocks(0) {
-				blocking = append(blocking, v)
-			}
-		}
-		answer, s = reasons(blocking, len(verdicts)), red
+		answer, s = reasons(blocking(verdicts, 0), len(verdicts)), red
 	}
 	a.ui.text(a.ui.paint(bold, m.Mode)+": ", s, answer)
 	if !m.At.IsZero() {

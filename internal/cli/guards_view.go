@@ -26,7 +26,7 @@ func (t *guardTable) answer(all []modeGuards) {
 }
 
 func (t *guardTable) left() {
-	t.trouble = "moded is not on the bus since " + t.app.Now().Format("15:04:05") + "; waiting for it"
+	t.trouble = gone(t.app.Now())
 	t.redraw()
 }
 
@@ -39,20 +39,15 @@ func (t *guardTable) failed(text string) {
 
 // redraw writes the whole at once, so that nothing flickers.
 func (t *guardTable) redraw() {
-	var b strings.Builder
-	ui := *t.app.ui
-	ui.out, ui.drawn = &b, ""
-	ui.width, _ = t.app.size()
-	page := *t.app
-	page.ui = &ui
+	page, text := t.app.page()
 	if t.trouble != "" {
-		ui.text("", yellow, t.trouble)
+		page.ui.text("", yellow, t.trouble)
 	}
 	if !t.asked.IsZero() {
-		ui.text("", dim, fmt.Sprintf("asked at %s, every %s; Ctrl-C ends", t.asked.Format("15:04:05"), t.interval))
+		page.ui.text("", dim, fmt.Sprintf("asked at %s, every %s; Ctrl-C ends", t.asked.Format("15:04:05"), t.interval))
 		page.printGuards(t.all)
 	}
-	t.frame.draw(b.String())
+	t.frame.draw(text.String())
 }
 
 func (t *guardTable) end() { t.frame.leave() }

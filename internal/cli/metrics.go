@@ -46,8 +46,8 @@ func (a *app) metrics(ctx context.Context, file string, look bool) error {
 		}
 		return err
 	}
-	return replaceFile(file, metrics.Text(metrics.Snapshot{Down: err != nil, Properties: s.Properties, Holds: s.Holds,
-		History: s.History, Settled: s.Settled, Resources: s.Resources}))
+	s.Down = err != nil
+	return replaceFile(file, metrics.Text(s))
 }
 
 // measure reads all that there is to tell.

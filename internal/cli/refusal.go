@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/modectl/moded/dbus/manager1"
@@ -19,14 +20,8 @@ type refusal struct {
 // printRefusal says what was refused, every reason with what was measured and
 // the limit, who causes it, and what to do.
 func (a *app) printRefusal(r refusal) {
-	var blocking []manager1.Verdict
-	overridable := true
-	for _, v := range r.verdicts {
-		if v.Blocks(r.flags) {
-			blocking = append(blocking, v)
-			overridable = overridable && v.Overridable
-		}
-	}
+	blocking := blocking(r.verdicts, r.flags)
+	overridable := !slices.ContainsFunc(blocking, func(v manager1.Verdict) bool { return !v.Overridable })
 	a.complain(fmt.Sprintf("cannot switch to %s: %s%s", r.mode, reasons(blocking, len(r.verdicts)), inHistory(r.id)))
 	for _, v := range blocking {
 		a.printReason(v)
@@ -37,6 +32,11 @@ func (a *app) printRefusal(r refusal) {
 	if overridable && len(blocking) > 0 && r.flags&manager1.OverrideGuards == 0 {
 		fmt.Fprintf(a.Stderr, "An administrator may override this: modectl switch --force %s\n", r.mode)
 	}
+}
+
+// blocking are the verdicts that stand in the way of a switch with those flags.
+func blocking(verdicts []manager1.Verdict, flags uint32) []manager1.Verdict {
+	return slices.DeleteFunc(slices.Clone(verdicts), func(v manager1.Verdict) bool { return !v.Blocks(flags) })
 }
 
 func (a *app) printReason(v manager1.Verdict) {

@@ -125,14 +125,10 @@ func (b *board) step(e manager1.Event) {
 
 // draw writes the whole at once, so that nothing flickers.
 func (b *board) draw() {
-	var text strings.Builder
-	ui := *b.app.ui
-	ui.out, ui.drawn = &text, ""
-	ui.width, _ = b.app.size()
-	page := *b.app
-	page.ui = &ui
+	page, text := b.app.page()
+	ui := page.ui
 	if !b.there {
-		ui.text("", yellow, "moded is not on the bus since "+b.gone.Format("15:04:05")+"; waiting for it")
+		ui.text("", yellow, gone(b.gone))
 		b.frame.draw(text.String())
 		return
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -41,7 +40,7 @@ func (a *app) why(ctx context.Context, mode string) error {
 	if err != nil {
 		return err
 	}
-	blocking := slices.DeleteFunc(slices.Clone(p.Verdicts), func(v manager1.Verdict) bool { return !v.Blocks(0) })
+	blocking := blocking(p.Verdicts, 0)
 	if a.json {
 		err = a.printJSON(fullWhy{mode, p.Allowed, can, blocking})
 	} else {
