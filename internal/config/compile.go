@@ -94,7 +94,7 @@ func (c *compiler) catalog(def string) {
 }
 
 func (c *compiler) legalName(what, name string, n *node) {
-	if !nameRE.MatchString(name) {
+	if !nameRE().MatchString(name) {
 		c.probs.addf(n.key, "%s cannot be called %q: a small letter, then at most 31 small letters, digits and dashes", what, name)
 	}
 }

@@ -75,7 +75,7 @@ func (c *compiler) checkEdge(e edge) {
 			return
 		}
 	}
-	if !eventRE.MatchString(e.Event) {
+	if !eventRE().MatchString(e.Event) {
 		c.probs.addf(e.at("event"), "event cannot be called %q: a small letter, then at most 31 small letters, digits, dashes and _", e.Event)
 	}
 	for _, end := range [][2]string{{"from", e.From}, {"to", e.To}} {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -110,8 +109,8 @@ func (c *compiler) driverKnobs(t *table, v *gpuValue) {
 }
 
 var (
-	wattsRE   = regexp.MustCompile(`^[1-9][0-9]{1,3}W$`)
-	profileRE = regexp.MustCompile(`^[1-9]g\.[1-9][0-9]{0,3}gb([+-][a-z.]{1,16})?$`)
+	wattsRE   = pattern(`^[1-9][0-9]{1,3}W$`)
+	profileRE = pattern(`^[1-9]g\.[1-9][0-9]{0,3}gb([+-][a-z.]{1,16})?$`)
 )
 
 // watts reads "250W", or the driver's default; empty when it is missing or any.
@@ -120,7 +119,7 @@ func (t *table) watts(name string) string {
 	if n == nil {
 		return ""
 	}
-	if n.shape != aText || n.text != "default" && !wattsRE.MatchString(n.text) {
+	if n.shape != aText || n.text != "default" && !wattsRE().MatchString(n.text) {
 		t.probs.addf(n.at, "%s must be a power such as \"250W\", or \"default\"", t.pathOf(name))
 		return ""
 	}
@@ -157,7 +156,7 @@ func (t *table) layout(name string) []string {
 	}
 	var profiles []string
 	for _, e := range n.list {
-		if e.shape != aText || !profileRE.MatchString(e.text) {
+		if e.shape != aText || !profileRE().MatchString(e.text) {
 			t.probs.addf(e.at, "%s: a profile is written as \"3g.20gb\" (see nvidia-smi mig -lgip)", t.pathOf(name))
 			continue
 		}

@@ -65,7 +65,7 @@ func (c *compiler) environment(t *table) map[string]string {
 	env := t.sub("environment")
 	out := map[string]string{}
 	for _, name := range env.names {
-		if !envRE.MatchString(name) {
+		if !envRE().MatchString(name) {
 			c.probs.addf(env.get(name).key, "%q is not the name of an environment variable: letters, digits and _", name)
 		}
 		n := env.typed(name, aText)
@@ -113,7 +113,7 @@ func (c *compiler) eachSlice(m *mode, kind string, more func(t *table, l *limits
 	all := m.sub(kind)
 	for _, slice := range all.names {
 		t := tableOf(all.key(slice), all.pathOf(slice), c.probs)
-		if !sliceRE.MatchString(slice) || len(slice) > 255 {
+		if !sliceRE().MatchString(slice) || len(slice) > 255 {
 			c.probs.addf(t.named(), "%q is not a slice such as \"system.slice\"", slice)
 		}
 		l := limits{CPUWeight: t.weight("cpu-weight"), IOWeight: t.weight("io-weight")}

@@ -67,10 +67,10 @@ func (c *compiler) gpu(t *table, name string, seen map[string]string) {
 	if g.PCI == "" && g.UUID == "" {
 		c.probs.addf(t.named(), "GPU %s has no address: give pci = \"0000:01:00.0\" or uuid = \"GPU-…\"", name)
 	}
-	if g.PCI != "" && !pciRE.MatchString(g.PCI) {
+	if g.PCI != "" && !pciRE().MatchString(g.PCI) {
 		c.probs.addf(t.get("pci").at, "%q is not a PCI address such as \"0000:01:00.0\" (see lspci -D)", g.PCI)
 	}
-	if g.UUID != "" && !uuidRE.MatchString(g.UUID) {
+	if g.UUID != "" && !uuidRE().MatchString(g.UUID) {
 		c.probs.addf(t.get("uuid").at, "%q is not a GPU's UUID such as \"GPU-8932f937-d72c-4106-c12f-20bd9faed9f6\" (see nvidia-smi -L)", g.UUID)
 	}
 	for _, id := range []string{g.PCI, g.UUID} {

@@ -1,12 +1,9 @@
 package config
 
-import (
-	"cmp"
-	"regexp"
-)
+import "cmp"
 
 // scaleRE is a label with a value, as Kubernetes writes it.
-var scaleRE = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?=[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$`)
+var scaleRE = pattern(`^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?=[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$`)
 
 func (c *compiler) k3s(t *table) {
 	k := &K3s{Unit: t.str("unit", "k3s.service"), Node: t.str("node", "")}
@@ -33,10 +30,10 @@ func (c *compiler) k3s(t *table) {
 	if k.Killall == k.Unit {
 		c.probs.addf(cmp.Or(t.get("killall"), t.node).at, "%s is the unit of k3s itself: name one that ends its containers, \"moded-k3s-off.service\"", t.pathOf("killall"))
 	}
-	if k.Node != "" && !hostRE.MatchString(k.Node) {
+	if k.Node != "" && !hostRE().MatchString(k.Node) {
 		c.probs.addf(t.get("node").at, "%q is not a node's name: lower-case letters, digits, dots and dashes", k.Node)
 	}
-	if k.ScaleToZero != "" && !scaleRE.MatchString(k.ScaleToZero) {
+	if k.ScaleToZero != "" && !scaleRE().MatchString(k.ScaleToZero) {
 		c.probs.addf(t.get("scale-to-zero").at, "%q is not a label: give KEY=VALUE, such as \"modectl.org/scale=zero\"", k.ScaleToZero)
 	}
 	c.cfg.K3s = k

@@ -9,20 +9,27 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
+// pattern is compiled by who asks it first: modectl links all of them, lives for
+// a few milliseconds and mostly asks none.
+func pattern(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
+
 var (
-	nameRE  = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
-	eventRE = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
-	unitRE  = regexp.MustCompile(`^[A-Za-z0-9:_.\\@-]+$`)
-	sliceRE = regexp.MustCompile(`^[A-Za-z0-9:_.\\@]+(-[A-Za-z0-9:_.\\@]+)*\.slice$`)
-	envRE   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
-	pciRE   = regexp.MustCompile(`^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$`)
-	uuidRE  = regexp.MustCompile(`^GPU-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-	sizeRE  = regexp.MustCompile(`^([0-9]{1,15}) ?(B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)?$`)
-	quotaRE = regexp.MustCompile(`^([0-9]{1,6})%$`)
-	hostRE  = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
+	nameRE  = pattern(`^[a-z][a-z0-9-]{0,31}$`)
+	eventRE = pattern(`^[a-z][a-z0-9_-]{0,31}$`)
+	unitRE  = pattern(`^[A-Za-z0-9:_.\\@-]+$`)
+	sliceRE = pattern(`^[A-Za-z0-9:_.\\@]+(-[A-Za-z0-9:_.\\@]+)*\.slice$`)
+	envRE   = pattern(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+	pciRE   = pattern(`^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$`)
+	uuidRE  = pattern(`^GPU-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	sizeRE  = pattern(`^([0-9]{1,15}) ?(B|KiB|MiB|GiB|TiB|kB|MB|GB|TB)?$`)
+	quotaRE = pattern(`^([0-9]{1,6})%$`)
+	hostRE  = pattern(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 )
 
 // unitTypes are what a mode may start and stop; scopes, slices and devices are
@@ -38,7 +45,7 @@ func unitProblem(unit string, types ...string) string {
 	switch {
 	case !slices.Contains(types, kind):
 		return fmt.Sprintf("%q is not a unit name: it must end in .%s", unit, strings.Join(types, ", ."))
-	case stem == "" || len(unit) > 255 || !unitRE.MatchString(unit):
+	case stem == "" || len(unit) > 255 || !unitRE().MatchString(unit):
 		return fmt.Sprintf("%q is not a unit name: letters, digits and : _ . \\ @ - are allowed, escape others with systemd-escape", unit)
 	case strings.HasPrefix(stem, "@"):
 		return fmt.Sprintf("%q is not a unit name: there is nothing before the @", unit)
@@ -53,7 +60,7 @@ func sizeOf(text string) (uint64, bool) {
 	if text == "infinity" {
 		return math.MaxUint64, true
 	}
-	m := sizeRE.FindStringSubmatch(text)
+	m := sizeRE().FindStringSubmatch(text)
 	if m == nil {
 		return 0, false
 	}
@@ -73,7 +80,7 @@ func quotaOf(text string) (uint64, bool) {
 	if text == "infinity" {
 		return math.MaxUint64, true
 	}
-	m := quotaRE.FindStringSubmatch(text)
+	m := quotaRE().FindStringSubmatch(text)
 	if m == nil {
 		return 0, false
 	}

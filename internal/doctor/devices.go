@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // slowFilesystems wait for a network or a program.
@@ -45,7 +46,7 @@ func filesystemOf(mountinfo, home string) (kind, at string) {
 
 // Actions of an interrupt that sound depends on: cards, and the controllers of
 // USB.
-var soundIRQ = regexp.MustCompile(`^(snd|[eoux]hci[_-]hcd)`)
+var soundIRQ = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(snd|[eoux]hci[_-]hcd)`) })
 
 // checkInterrupts looks for sound cards and USB controllers that share a line
 // with something else.
@@ -57,7 +58,7 @@ func (p *patient) checkInterrupts() Finding {
 	for _, file := range files {
 		text, err := p.get(file)
 		actions := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
-		if err != nil || !slices.ContainsFunc(actions, soundIRQ.MatchString) {
+		if err != nil || !slices.ContainsFunc(actions, soundIRQ().MatchString) {
 			continue
 		}
 		seen++

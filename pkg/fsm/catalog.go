@@ -7,15 +7,16 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 )
 
 // nameRE is what names of modes must match; they travel into unit names, bus
 // messages and logs.
-var nameRE = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+var nameRE = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`) })
 
 // ValidName tells whether a mode may be called name.
 func ValidName(name string) bool {
-	return nameRE.MatchString(name) && name != Boot && name != Transitioning
+	return nameRE().MatchString(name) && name != Boot && name != Transitioning
 }
 
 // CatalogSpec is what a Catalog is made of.
