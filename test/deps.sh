@@ -20,6 +20,7 @@ fi
 if [ "$1" = bench ]; then
   [ -e /usr/lib/power-profiles-daemon ] || need /usr/libexec/power-profiles-daemon power-profiles-daemon
   need busctl systemd
+  need gdbus libglib2.0-bin
   need fuser psmisc
   need lsof lsof
   need jq jq

@@ -116,13 +116,16 @@ func (e *eye) shut() {
 	_ = e.cmd.Wait()
 }
 
-// used is the processor time that the probe has used so far; children that have
+// used is the probe's processor time.
+func (e *eye) used() (time.Duration, error) { return used(e.cmd) }
+
+// used is the processor time that a process has used so far; children that have
 // ended are not in it.
-func (e *eye) used() (time.Duration, error) {
+func used(cmd *exec.Cmd) (time.Duration, error) {
 	var t unix.Timespec
 	// clock_getcpuclockid(3): the process's clock that counts its scheduled time.
-	if err := unix.ClockGettime(int32(^e.cmd.Process.Pid<<3|2), &t); err != nil {
-		return 0, fmt.Errorf("cannot read the probe's processor time: %w", err)
+	if err := unix.ClockGettime(int32(^cmd.Process.Pid<<3|2), &t); err != nil {
+		return 0, fmt.Errorf("cannot read the processor time of %s: %w", filepath.Base(cmd.Path), err)
 	}
 	return time.Duration(t.Nano()), nil
 }

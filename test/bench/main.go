@@ -104,6 +104,8 @@ func (s *scene) measure(ctx context.Context, o options) ([]row, error) {
 		do   func() ([]row, error)
 	}{
 		{"process", func() ([]row, error) { return s.wholeProcess(ctx) }},
+		{"news", func() ([]row, error) { return s.news(ctx) }},
+		{"watchers", func() ([]row, error) { return s.watchers(ctx) }},
 		{"get", func() ([]row, error) { return s.propertiesGet(ctx) }},
 		{"rest", func() ([]row, error) { return s.atRest(o.rest) }},
 		{"engine", engine},

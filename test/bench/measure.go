@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -16,38 +15,6 @@ import (
 	"github.com/modectl/moded/pkg/fsm"
 	"github.com/modectl/moded/pkg/fsm/fsmtest"
 )
-
-// wholeProcess compares `modectl status` with `busctl get-property`, from fork
-// to exit, alternating.
-func (s *scene) wholeProcess(ctx context.Context) ([]row, error) {
-	const runs = 150
-	ours := []string{filepath.Join(s.bin, "modectl"), "--bus=" + s.address, "status"}
-	theirs := []string{"busctl", "--address=" + s.address, "get-property", manager1.BusName, string(manager1.Path), manager1.Interface, "Mode"}
-	var a, b []time.Duration
-	for range runs {
-		for _, each := range []struct {
-			argv []string
-			to   *[]time.Duration
-		}{{ours, &a}, {theirs, &b}} {
-			took, err := timed(ctx, each.argv)
-			if err != nil {
-				return nil, err
-			}
-			*each.to = append(*each.to, took)
-		}
-	}
-	return []row{compare("modectl status, whole process (p50)", ms(median(a)), ms(median(b)), "busctl get-property", "ms", 1.5)}, nil
-}
-
-func timed(ctx context.Context, argv []string) (time.Duration, error) {
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	began := time.Now()
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w\n%s", argv[0], err, out)
-	}
-	return time.Since(began), nil
-}
 
 // propertiesGet compares one property read with the peer's on the same bus.
 func (s *scene) propertiesGet(ctx context.Context) ([]row, error) {
