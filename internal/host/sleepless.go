@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -17,7 +18,9 @@ const retake = time.Second
 
 // Sleepless is logind's block inhibitor of moded: while it is held, nobody shuts
 // the machine down or sends it to sleep by accident. Who insists still may:
-// systemctl poweroff --check-inhibitors=no.
+// systemctl poweroff --check-inhibitors=no. The lock is a weak one: since systemd
+// 257 a strong one has polkit ask even root for a password, or refuse without a
+// terminal.
 //
 // It is a courtesy: Hold does not wait, and where logind or polkit gives no lock
 // there is none. A logind that was started anew is asked again: Sleepless is a
@@ -151,9 +154,15 @@ func (s *Sleepless) take(ctx context.Context, why string) (*os.File, error) {
 	if err := conn.Hello(); err != nil {
 		return nil, fmt.Errorf("cannot greet the bus: %w", err)
 	}
-	var fd dbus.UnixFD
-	err = conn.Object(loginName, loginPath).CallWithContext(ctx, loginIface+".Inhibit", dbus.FlagNoAutoStart,
-		"shutdown:sleep", "moded", why, "block").Store(&fd)
+	inhibit := func(mode string) (fd dbus.UnixFD, err error) {
+		err = conn.Object(loginName, loginPath).CallWithContext(ctx, loginIface+".Inhibit", dbus.FlagNoAutoStart,
+			"shutdown:sleep", "moded", why, mode).Store(&fd)
+		return fd, err
+	}
+	fd, err := inhibit("block-weak")
+	if bad := (dbus.Error{}); errors.As(err, &bad) && bad.Name == "org.freedesktop.DBus.Error.InvalidArgs" {
+		fd, err = inhibit("block") // before systemd 257 that is the weak one
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot take a lock from logind: %w", err)
 	}

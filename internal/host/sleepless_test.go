@@ -19,9 +19,11 @@ import (
 type keeper struct {
 	conn *dbus.Conn
 	mu   sync.Mutex
-	// held are the reasons of the locks that are held; refuse gives none.
+	// held are the reasons of the locks that are held; refuse gives none, and old
+	// has never heard of weak ones.
 	held   []string
 	refuse bool
+	old    bool
 }
 
 // Inhibit gives the end of a pipe.
@@ -30,6 +32,9 @@ func (k *keeper) inhibit(what, who, why, mode string) (dbus.UnixFD, *dbus.Error)
 	defer k.mu.Unlock()
 	if k.refuse {
 		return 0, dbus.MakeFailedError(fmt.Errorf("no"))
+	}
+	if k.old && mode == "block-weak" {
+		return 0, dbus.NewError("org.freedesktop.DBus.Error.InvalidArgs", []any{"Invalid mode specification block-weak"})
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -117,7 +122,7 @@ func TestTheLockAgainstShutdown(t *testing.T) {
 		t.Helper()
 		eventually(t, "logind's locks are "+want, func() bool { return k.locks() == want })
 	}
-	const toCompute, back = "shutdown:sleep moded desktop to compute block", "shutdown:sleep moded undoing block"
+	const toCompute, back = "shutdown:sleep moded desktop to compute block-weak", "shutdown:sleep moded undoing block-weak"
 	s.Hold("desktop to compute")
 	s.Hold("desktop to compute") // twice is once
 	holds(first, toCompute)
@@ -143,6 +148,13 @@ func TestTheLockAgainstShutdown(t *testing.T) {
 	second.refuse = false
 	second.mu.Unlock()
 	holds(second, toCompute)
+	s.Release()
+	holds(second, "")
+	second.mu.Lock()
+	second.old = true
+	second.mu.Unlock()
+	s.Hold("desktop to compute") // before 257
+	holds(second, "shutdown:sleep moded desktop to compute block")
 	stop()
 	<-ended
 	holds(second, "")
