@@ -220,7 +220,7 @@ func (d *draft) problem(s Setting, err error) {
 	if errors.Is(err, ErrMissing) {
 		code, remedy = "missing", "install it, correct the name, or say when-missing = \"skip\""
 	}
-	d.deny(s, code, fmt.Sprintf("%s: %v", s.ID(), err), remedy)
+	d.deny(s, code, err.Error(), remedy)
 	if !s.Essential {
 		d.verdicts[len(d.verdicts)-1].Outcome = Warn
 	}
