@@ -178,5 +178,11 @@ func (a *app) printDone(steps []manager1.Step) {
 		line := pad(strconv.Itoa(int(s.Index)+1), 2) + "  " + pad(s.Name, width) + "  " +
 			pad(a.ui.paint(statusStyle(s.Status), s.Status), status) + "  "
 		a.ui.text("  "+line, plain, strings.TrimSpace(took(s.DurationMS)+"  "+s.Error))
+		if s.Status != manager1.Done {
+			continue // what an undone one closed stands above
+		}
+		for _, session := range s.Ends {
+			a.ui.text("      ", plain, "ended "+session)
+		}
 	}
 }

@@ -159,6 +159,7 @@ func TestReads(t *testing.T) {
 		{name: "history", daemon: machine, args: "history"},
 		{name: "history as JSON", daemon: machine, args: "history -n 1 --json"},
 		{name: "history show", daemon: machine, args: "history show 15"},
+		{name: "history show of a night in compute", daemon: with(func(d *manager1test.Daemon) { d.Records = append(d.Records, endedSession(13)) }), args: "history show 13"},
 		{name: "history show refused", daemon: machine, args: "history show #14"},
 		{name: "history show as JSON", daemon: machine, args: "history show 14 --json"},
 		{name: "history show nothing", daemon: machine, args: "history show 99"},

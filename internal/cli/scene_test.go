@@ -280,6 +280,16 @@ func refusedRecord(id uint32) manager1.Record {
 	}
 }
 
+// endedSession is of a way that ended a session, as planned.
+func endedSession(id uint32) manager1.Record {
+	r := rolledBack(id)
+	for i := range r.Steps {
+		r.Steps[i].Status, r.Steps[i].Error = manager1.Done, ""
+	}
+	r.Outcome, r.Mode, r.Message, r.Lost, r.Override, r.Verdicts = "settled", "compute", "", nil, false, nil
+	return r
+}
+
 func rolledBack(id uint32) manager1.Record {
 	list := toCompute().Steps
 	for i := range list {

@@ -232,7 +232,7 @@ func secondUser(t *T) {
 			t.Errorf("%s is still alive", names(s))
 		}
 	}
-	if ends := t.Run("busctl", "--json=pretty", "get-property", busName, busPath, busIface, "LastTransition").all; !strings.Contains(ends, names(dev)) || !strings.Contains(ends, names(other)) {
+	if ends := t.Run("modectl", "history", "show", t.last().text("id")).all; !strings.Contains(ends, names(dev)) || !strings.Contains(ends, names(other)) {
 		t.Errorf("the history does not name both sessions")
 	}
 	t.mustSwitch("desktop")
