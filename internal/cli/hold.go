@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os/exec"
@@ -63,7 +64,7 @@ func (a *app) hold(ctx context.Context, o holdOptions, args []string) error {
 		return notStarted(args[0], err)
 	}
 	who := manager1.Clean(filepath.Base(args[0]), manager1.MaxText)
-	k, err := a.keep(ctx, o.scope, orElse(who, "modectl"), orElse(o.reason, "runs under modectl hold"))
+	k, err := a.keep(ctx, o.scope, cmp.Or(who, "modectl"), cmp.Or(o.reason, "runs under modectl hold"))
 	if err != nil {
 		return err
 	}
@@ -78,20 +79,13 @@ func (a *app) holdUntil(ctx context.Context, o holdOptions) error {
 	if err != nil {
 		return err
 	}
-	k, err := a.keep(ctx, o.scope, "modectl", orElse(o.reason, "until "+end.Format("15:04")))
+	k, err := a.keep(ctx, o.scope, "modectl", cmp.Or(o.reason, "until "+end.Format("15:04")))
 	if err != nil {
 		return err
 	}
 	defer k.end()
 	a.ui.printf("holding the mode until %s; Ctrl-C ends it", a.when(end))
 	return sleepUntil(ctx, time.Now().Add(end.Sub(now)))
-}
-
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }
 
 // keeper keeps one hold for as long as modectl lives, over restarts of the

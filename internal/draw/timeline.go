@@ -1,6 +1,7 @@
 package draw
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -88,7 +89,7 @@ func bars(st manager1.Step, end time.Time) []bar {
 	if st.Error != "" {
 		colour = colourBlocked
 	}
-	list := []bar{{st.Began, until(st.Began, st.DurationMS, st.Status == manager1.Doing), colour, orElse(st.Error, st.Summary)}}
+	list := []bar{{st.Began, until(st.Began, st.DurationMS, st.Status == manager1.Doing), colour, cmp.Or(st.Error, st.Summary)}}
 	if !st.UndoBegan.IsZero() {
 		list = append(list, bar{st.UndoBegan, until(st.UndoBegan, st.UndoMS, st.Status != manager1.Undone), colourBack, "taken back: " + st.Summary})
 	}
@@ -146,13 +147,6 @@ func length(d time.Duration) string {
 func shortened(text string, most int) string {
 	if runes := []rune(text); len(runes) > most {
 		return string(runes[:most-1]) + "…"
-	}
-	return text
-}
-
-func orElse(text, other string) string {
-	if text == "" {
-		return other
 	}
 	return text
 }

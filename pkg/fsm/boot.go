@@ -40,10 +40,8 @@ func (e *Engine) bootLocked(to string) error {
 	e.degradeIf(err, "cannot give boot an id")
 	edge := Edge{Event: eventDefault, From: Boot, To: mode.Name}
 	c := &claim{to: mode, edge: edge}
-	r := newRun(e.ctx, id, Request{Mode: mode.Name, Trigger: eventDefault}, c)
+	r := e.takeRunLocked(id, Request{Mode: mode.Name, Trigger: eventDefault}, c)
 	r.phase, r.forward, r.trouble = Running, true, slices.Clone(e.degraded)
-	e.run = r
-	e.gen++
 	e.publishLocked()
 	e.tasks.Go(func() { e.boot(r, c) })
 	return nil

@@ -52,14 +52,12 @@ func (e *Engine) Correct(ctx context.Context, reason string) (uint32, error) {
 	if err := e.correctableLocked(c.gen); err != nil {
 		return 0, err
 	}
-	id, err := e.cfg.History.NextID()
+	id, err := e.nextID()
 	if err != nil {
-		return 0, requestErrorf(ErrRefused, "cannot give the correction an id: %v; mend the state directory", err)
+		return 0, err
 	}
-	r := newRun(e.ctx, id, Request{Mode: c.to.Name, Trigger: triggerDrift, Reason: reason}, c)
+	r := e.takeRunLocked(id, Request{Mode: c.to.Name, Trigger: triggerDrift, Reason: reason}, c)
 	r.trouble = slices.Clone(e.degraded)
-	e.run = r
-	e.gen++
 	e.publishLocked()
 	e.announceLocked(r)
 	e.tasks.Go(func() { e.transit(r, c) })

@@ -339,15 +339,31 @@ func (e *Engine) claim(req Request, c *claim) (*run, error) {
 	if !e.law.can(on(c.edge.Event, c.edge.From, c.edge.To)) {
 		return nil, requestErrorf(ErrNotAllowed, "the law does not allow %s from %s", c.edge.Event, c.edge.From)
 	}
+	id, err := e.nextID()
+	if err != nil {
+		return nil, err
+	}
+	r := e.takeRunLocked(id, req, c)
+	e.publishLocked()
+	return r, nil
+}
+
+// nextID is for what can be refused: a transition is not begun without an id.
+func (e *Engine) nextID() (uint32, error) {
 	id, err := e.cfg.History.NextID()
 	if err != nil {
-		return nil, requestErrorf(ErrRefused, "cannot give the transition an id: %v; mend the state directory", err)
+		err = requestErrorf(ErrRefused, "cannot give the transition an id: %v; mend the state directory", err)
 	}
+	return id, err
+}
+
+// takeRunLocked makes the run that has the machine from here on. It is for the
+// caller to publish.
+func (e *Engine) takeRunLocked(id uint32, req Request, c *claim) *run {
 	r := newRun(e.ctx, id, req, c)
 	e.run = r
 	e.gen++
-	e.publishLocked()
-	return r, nil
+	return r
 }
 
 func newRun(ctx context.Context, id uint32, req Request, c *claim) *run {

@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -66,7 +67,7 @@ func (e *Engine) progressLocked() *Progress {
 	if e.doc.Open != nil {
 		steps := e.doc.Open.Transition.Steps
 		p.stepOf(steps, underWay(steps, r.step))
-		p.Note = orElse(r.noteOf(steps), p.Note)
+		p.Note = cmp.Or(r.noteOf(steps), p.Note)
 	}
 	return p
 }

@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,7 +77,7 @@ func (e *Engine) undoAgain() error {
 		return e.bootLocked(open.Transition.To)
 	}
 	open.Crashes, open.CrashStep, open.StuckAt = 0, "", ""
-	cause := errors.New(orElse(open.Undoing, "recovered"))
+	cause := errors.New(cmp.Or(open.Undoing, "recovered"))
 	r := e.recoveryLocked()
 	e.tasks.Go(func() { e.back(r, cause) })
 	return nil
@@ -90,13 +91,6 @@ func (e *Engine) recoveryLocked() *run {
 	e.publishLocked()
 	e.announceLocked(r)
 	return r
-}
-
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
 }
 
 // fresh plans from what the machine is to the mode that the transition began

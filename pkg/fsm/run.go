@@ -13,6 +13,7 @@ import (
 // register and services settle a moment after their jobs are done.
 const (
 	verifyPatience = 15 * time.Second
+	verifySoon     = 30 * time.Millisecond // before the second look; then half as long again each time
 	verifyEvery    = 500 * time.Millisecond
 	// verifyLooks is how often one looks at least: on a machine that is busy with
 	// what has just begun, one look may come too late and see nothing.
@@ -225,6 +226,7 @@ func (e *Engine) enter(r *run, phase Phase, deadline time.Time) {
 // verifyMode checks every essential setting of the mode, with some patience.
 func (e *Engine) verifyMode(r *run, mode Mode, steps []Step) error {
 	deadline := time.Now().Add(verifyPatience)
+	wait := verifySoon
 	for look := 1; ; look++ {
 		differences := e.differences(r.ctx, mode, steps)
 		essential := slices.IndexFunc(differences, func(d Difference) bool { return d.Essential && !slices.Contains(r.plan.Lacks, d.ID()) })
@@ -238,9 +240,10 @@ func (e *Engine) verifyMode(r *run, mode Mode, steps []Step) error {
 			return fmt.Errorf("%s is not as %s wants it: %s", differences[essential].ID(), mode.Name, differences[essential].Problem)
 		}
 		e.note(-1, "verifying: "+differences[essential].ID())
-		if !pause(r.ctx, verifyEvery) {
+		if !pause(r.ctx, wait) {
 			return cancelled(r.ctx)
 		}
+		wait = min(wait+wait/2, verifyEvery)
 	}
 }
 

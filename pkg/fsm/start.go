@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,7 +134,7 @@ func (e *Engine) resumeOpen(doc Document) (boot bool) {
 		e.tasks.Go(func() { e.wait(r) })
 		return false
 	}
-	cause := errors.New(orElse(open.Undoing, "moded was killed on the way"))
+	cause := errors.New(cmp.Or(open.Undoing, "moded was killed on the way"))
 	r := e.recoveryLocked()
 	e.tasks.Go(func() { e.back(r, cause) })
 	return false

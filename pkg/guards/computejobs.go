@@ -1,6 +1,7 @@
 package guards
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -114,7 +115,7 @@ func gpuPods(f *facts.Facts) []fsm.Culprit {
 		if p.GPUs > 0 && p.Phase != "Succeeded" && p.Phase != "Failed" {
 			name := p.Namespace + "/" + p.Name
 			seen = append(seen, name, p.UID)
-			out = append(out, fsm.Culprit{Kind: "pod", Client: facts.Clean(name), Detail: fmt.Sprintf("%s, asks for %s", orElse(facts.Clean(p.Phase), "on this node"), count(p.GPUs, "GPU"))})
+			out = append(out, fsm.Culprit{Kind: "pod", Client: facts.Clean(name), Detail: fmt.Sprintf("%s, asks for %s", cmp.Or(facts.Clean(p.Phase), "on this node"), count(p.GPUs, "GPU"))})
 		}
 	}
 	for _, g := range f.GPUs.List {

@@ -1,6 +1,7 @@
 package guards
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -111,7 +112,7 @@ func (g daw) look(f *facts.Facts) stage {
 				s.excused = append(s.excused, who)
 				break
 			}
-			s.open, s.silent = append(s.open, who), orElse(s.silent, silent)
+			s.open, s.silent = append(s.open, who), cmp.Or(s.silent, silent)
 		case why != "":
 			who.Detail = facts.Clean(why)
 			s.dark = append(s.dark, who)
@@ -128,7 +129,7 @@ func (g daw) meant(p facts.Process) bool { return slices.ContainsFunc(g.programs
 // denied is the verdict on DAWs with an open device.
 func (s stage) denied() fsm.Verdict {
 	first := s.open[0]
-	v := deny("daw-open", orElse(orElse(first.Comm, first.Client), "a DAW")+" has its audio device open"+more(s.open), dawRemedy)
+	v := deny("daw-open", cmp.Or(first.Comm, first.Client, "a DAW")+" has its audio device open"+more(s.open), dawRemedy)
 	if s.silent != "" {
 		v.Remedy = "close its audio device, see to REAPER's web interface (" + s.silent + "), or use --force"
 	}
@@ -141,7 +142,7 @@ const dawLimit = "none, or provably inactive"
 func (s stage) unclear() fsm.Verdict {
 	first := s.dark[0]
 	v := unknown("daw-unknown", fmt.Sprintf("cannot see whether %s of %s has its audio device open: %s",
-		orElse(first.Comm, "a DAW"), userName(first.UID, first.User), first.Detail),
+		cmp.Or(first.Comm, "a DAW"), userName(first.UID, first.User), first.Detail),
 		"start moded-agent as that user (systemctl --user start moded-agent), or close the DAW")
 	v.Culprits = s.dark
 	return v

@@ -1,6 +1,7 @@
 package guards
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -55,7 +56,7 @@ func (p workstation) device(f *facts.Facts, pids map[uint32]bool) (open bool, wh
 			return true, ""
 		}
 		served = served || u.Running
-		why = orElse(why, unclear(u))
+		why = cmp.Or(why, unclear(u))
 	}
 	for _, s := range f.Process.Audio {
 		if s.UID != p.UID && !public(s) {
@@ -66,21 +67,21 @@ func (p workstation) device(f *facts.Facts, pids map[uint32]bool) (open bool, wh
 			return true, ""
 		}
 		if spot, dark := unheard(f, s); dark {
-			why = orElse(why, spot.why)
+			why = cmp.Or(why, spot.why)
 		} else if len(s.Clients) > 0 {
-			why = orElse(why, "one of jackd's clients may be its own")
+			why = cmp.Or(why, "one of jackd's clients may be its own")
 		}
 	}
 	pulse := func(q facts.Process) bool { return (q.UID == p.UID || forAll(q)) && q.Named(pulseaudio) }
 	if slices.ContainsFunc(f.Process.List, pulse) {
-		why = orElse(why, "PulseAudio runs, and nobody reports of it")
+		why = cmp.Or(why, "PulseAudio runs, and nobody reports of it")
 	}
 	for _, s := range f.Process.PCM {
 		switch {
 		case s.PID == p.PID, s.UID == p.UID && (p.called(s.Comm) || p.called(s.Exe)):
 			return true, ""
 		case !served: // without a server, dmix lets programs share a card
-			why = orElse(why, "the sound card is in use, and it may share it")
+			why = cmp.Or(why, "the sound card is in use, and it may share it")
 		}
 	}
 	return false, why

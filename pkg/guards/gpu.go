@@ -1,6 +1,7 @@
 package guards
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -130,7 +131,7 @@ func (g gpu) measure(s *sight, dev facts.GPU, closed []fsm.Culprit, shared bool)
 	case dev.BusyPercent < 0 && dev.Forever:
 		s.unusable = append(s.unusable, dev.Label())
 	case dev.BusyPercent < 0:
-		s.dark = append(s.dark, fmt.Sprintf("%s: %s", dev.Label(), orElse(dev.Unmeasured, "not measured")))
+		s.dark = append(s.dark, fmt.Sprintf("%s: %s", dev.Label(), cmp.Or(dev.Unmeasured, "not measured")))
 	case explained(dev, g.busy):
 	case shared:
 		s.dark = append(s.dark, dev.Label()+": the driver does not say whose work it is")
@@ -227,11 +228,4 @@ func holder(dev facts.GPU, h facts.Holder, detail string) fsm.Culprit {
 		Kind: "process", PID: h.PID, Comm: facts.Clean(h.Comm), UID: h.UID, User: facts.Clean(h.User),
 		Unit: facts.Clean(unitOf(h.Unit, h.UserUnit)), Session: facts.Clean(h.Session), Client: facts.Clean(dev.Label()), Detail: detail,
 	}
-}
-
-func orElse(s, or string) string {
-	if s == "" {
-		return or
-	}
-	return s
 }

@@ -1,6 +1,7 @@
 package guards
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -52,7 +53,7 @@ func (g gpuMemory) Judge(f *facts.Facts, a Asked) fsm.Verdict {
 			continue
 		}
 		used = sum(used, dev.MemoryUsed)
-		dark = orElse(dark, unlisted(dev))
+		dark = cmp.Or(dark, unlisted(dev))
 		for _, h := range dev.Holders {
 			switch {
 			case !keeps(h):
@@ -66,7 +67,7 @@ func (g gpuMemory) Judge(f *facts.Facts, a Asked) fsm.Verdict {
 	v := pass("gpu-memory-managed", "all GPU memory that is held is managed")
 	switch {
 	case len(unmanaged) > 0:
-		v = deny("gpu-memory-unmanaged", fmt.Sprintf("%s (%d) holds GPU memory, and nothing of this plan manages it", orElse(unmanaged[0].Comm, "a process"), unmanaged[0].PID)+more(unmanaged),
+		v = deny("gpu-memory-unmanaged", fmt.Sprintf("%s (%d) holds GPU memory, and nothing of this plan manages it", cmp.Or(unmanaged[0].Comm, "a process"), unmanaged[0].PID)+more(unmanaged),
 			"end it, run it as a unit that the mode manages, or name its unit in ignore-units")
 	case !f.GPUs.Known():
 		return unseen("gpu-memory", "the GPUs", f.GPUs.Part)
@@ -89,7 +90,7 @@ func unlisted(dev facts.GPU) string {
 	if dev.Driver != "nvidia" || dev.Listed {
 		return ""
 	}
-	return facts.Clean(dev.Label()) + ": " + orElse(dev.Unmeasured, "NVML did not name its processes")
+	return facts.Clean(dev.Label()) + ": " + cmp.Or(dev.Unmeasured, "NVML did not name its processes")
 }
 
 func memoryOf(dev facts.GPU, h facts.Holder) string {

@@ -1,6 +1,7 @@
 package guards
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/modectl/moded/pkg/facts"
@@ -69,7 +70,7 @@ func holdOf(h facts.Hold) fsm.Culprit {
 	if who == "" {
 		who = userName(h.UID, facts.Clean(h.User))
 	}
-	return fsm.Culprit{Kind: "hold", Client: who, UID: h.UID, User: facts.Clean(h.User), Detail: orElse(spoken(h.Why), "a hold")}
+	return fsm.Culprit{Kind: "hold", Client: who, UID: h.UID, User: facts.Clean(h.User), Detail: cmp.Or(spoken(h.Why), "a hold")}
 }
 
 // more says how many culprits there are besides the first.

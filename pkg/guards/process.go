@@ -1,6 +1,7 @@
 package guards
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -71,7 +72,7 @@ func (g process) Judge(f *facts.Facts, a Asked) fsm.Verdict {
 	if len(culprits) > 1 {
 		verb = fmt.Sprintf(" and %d more run", len(culprits)-1)
 	}
-	v := deny("process-running", orElse(culprits[0].Comm, "a program")+verb, "close "+strings.Join(names(culprits), ", "))
+	v := deny("process-running", cmp.Or(culprits[0].Comm, "a program")+verb, "close "+strings.Join(names(culprits), ", "))
 	v.Measured, v.Limit, v.Culprits = "1 running process", none, culprits
 	if len(culprits) > 1 {
 		v.Measured = fmt.Sprintf("%d running processes", len(culprits))

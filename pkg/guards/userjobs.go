@@ -1,6 +1,7 @@
 package guards
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -95,7 +96,7 @@ func (g userJobs) Judge(f *facts.Facts, a Asked) fsm.Verdict {
 	}
 	if len(culprits) > 0 {
 		first := culprits[0]
-		v := deny(worst.code, orElse(orElse(first.Client, first.Comm), "somebody")+" "+worst.verb+more(culprits), worst.remedy)
+		v := deny(worst.code, cmp.Or(first.Client, first.Comm, "somebody")+" "+worst.verb+more(culprits), worst.remedy)
 		v.Measured, v.Limit, v.Culprits = count(len(culprits), "job"), none, culprits
 		return v
 	}
@@ -151,7 +152,7 @@ func (g userJobs) sort(f *facts.Facts, plan plan) []work {
 		case j.Build == "" && g.burns(j):
 			busy.culprits = append(busy.culprits, processOf(j.Process, fmt.Sprintf("%d %% of a CPU for %s", j.CPUPercent, ageOf(j.Age))))
 		case j.Foreground && g.foreground && !starts(j.Process):
-			waiting.culprits = append(waiting.culprits, processOf(j.Process, "in the foreground of "+orElse(spoken(j.TTY), "a terminal")))
+			waiting.culprits = append(waiting.culprits, processOf(j.Process, "in the foreground of "+cmp.Or(spoken(j.TTY), "a terminal")))
 		}
 	}
 	return slices.DeleteFunc([]work{packages, declared, build, busy, waiting}, func(w work) bool { return len(w.culprits) == 0 })
@@ -193,8 +194,8 @@ func withLock(list []fsm.Culprit, l facts.Lock) []fsm.Culprit {
 	if l.Holder.PID != 0 && slices.ContainsFunc(list, func(c fsm.Culprit) bool { return c.PID == l.Holder.PID }) {
 		return list
 	}
-	manager := orElse(spoken(l.Manager), "a package manager")
+	manager := cmp.Or(spoken(l.Manager), "a package manager")
 	c := processOf(l.Holder, "holds the lock of "+manager)
-	c.Comm = orElse(c.Comm, manager)
+	c.Comm = cmp.Or(c.Comm, manager)
 	return append(list, c)
 }

@@ -1,6 +1,7 @@
 package guards
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/modectl/moded/pkg/facts"
@@ -44,7 +45,7 @@ func requestsText(s facts.VLLMServer) string {
 	return fmt.Sprintf("%d running, %d waiting", max(s.Running, 0), max(s.Waiting, 0))
 }
 
-func serverName(s facts.VLLMServer) string { return orElse(facts.Clean(s.Name), "a server") }
+func serverName(s facts.VLLMServer) string { return cmp.Or(facts.Clean(s.Name), "a server") }
 
 func serverOf(s facts.VLLMServer, detail string) fsm.Culprit {
 	return fsm.Culprit{Kind: "unit", Client: serverName(s), Unit: facts.Clean(s.Unit), Detail: detail}

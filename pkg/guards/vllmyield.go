@@ -1,6 +1,7 @@
 package guards
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/modectl/moded/pkg/facts"
@@ -67,7 +68,7 @@ func fleetOf(f *facts.Facts) fleet {
 		case s.Active == "active" && why != "":
 			out.silent = append(out.silent, serverOf(s, facts.Clean(why)))
 		case why != "":
-			out.dark = orElse(out.dark, serverName(s)+": "+why)
+			out.dark = cmp.Or(out.dark, serverName(s)+": "+why)
 		case s.Active == "active":
 			out.serving = append(out.serving, serverOf(s, requestsText(s)))
 		}
