@@ -334,15 +334,27 @@ func TestAPlanSaysHowLongItsStepsTookLastTime(t *testing.T) {
 			past("compute", step("a", fsm.Done, 9*time.Second), step("b", fsm.Done, 5*time.Second)),
 		}
 	})
-	p, err := r.client().Plan(t.Context(), "compute", 0)
-	if err != nil {
-		t.Fatal(err)
+	planned := func(want ...uint32) {
+		t.Helper()
+		p, err := r.client().Plan(t.Context(), "compute", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var took []uint32
+		for _, st := range p.Steps {
+			took = append(took, st.DurationMS)
+		}
+		if !slices.Equal(took, want) {
+			t.Errorf("durations %v, want %v", took, want)
+		}
 	}
-	var took []uint32
-	for _, st := range p.Steps {
-		took = append(took, st.DurationMS)
+	planned(2000, 5000, 0)
+	planned(2000, 5000, 0)
+	if n := r.engine.read.Load(); n != 2 {
+		t.Errorf("the history was read %d times, want once at the start and once for all plans", n)
 	}
-	if !slices.Equal(took, []uint32{2000, 5000, 0}) {
-		t.Errorf("durations %v", took)
-	}
+	newest := past("compute", step("c", fsm.Done, time.Second))
+	r.engine.log = append([]fsm.Transition{newest}, r.engine.log...)
+	r.server.Finished(newest)
+	planned(2000, 5000, 1000)
 }

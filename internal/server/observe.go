@@ -52,6 +52,7 @@ func (s *Server) StepChanged(id uint32, total int, st fsm.Step) {
 // Finished implements fsm.Observer.
 func (s *Server) Finished(t fsm.Transition) {
 	s.record.finish(t)
+	s.memory.forget()
 	s.touch()
 	row := recordRow(t)
 	s.emitter.signal(manager1.SignalTransitionFinished, t.ID, row.Outcome, row.Mode, row.Message)

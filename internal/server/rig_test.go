@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -37,6 +38,7 @@ type engine struct {
 	plan    fsm.Plan
 	differs []fsm.Difference
 	log     []fsm.Transition
+	read    atomic.Int32 // how often the log was
 	block   chan struct{}
 }
 
@@ -123,6 +125,7 @@ func (h history) Append(fsm.Transition) error { return nil }
 func (h history) SetChosen(string) error      { return nil }
 func (h history) Chosen() (string, error)     { return "", nil }
 func (h history) List(limit int) ([]fsm.Transition, error) {
+	h.e.read.Add(1)
 	if limit == 0 || limit > len(h.e.log) {
 		limit = len(h.e.log)
 	}

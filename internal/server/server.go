@@ -105,6 +105,7 @@ type Server struct {
 	shown   atomic.Pointer[snapshot]
 	modes   atomic.Pointer[[]string]
 	record  recorder
+	memory  memory
 	emitter emitter
 	slow    slots
 	large   chan struct{}

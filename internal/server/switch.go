@@ -60,34 +60,8 @@ func (s *Server) plan(ctx context.Context, c *call) ([]any, error) {
 		return nil, err
 	}
 	steps := stepRows(p.Steps, p.Ends)
-	if past, err := s.engine.History().List(remembered); err == nil {
-		expect(steps, past, p.From, p.To)
-	}
+	expect(steps, s.memory.of(s.engine.History(), p.From, p.To))
 	return []any{p.Allowed, manager1.EncodeList(verdictRows(p.Verdicts)), manager1.EncodeList(steps)}, nil
-}
-
-// remembered is how far back a plan looks for how long its steps take.
-const remembered = 24
-
-// expect says of each step how long it took when it was last done on this edge,
-// which makes of the newest transitions what people want to know of the next.
-func expect(steps []manager1.Step, past []fsm.Transition, from, to string) {
-	for _, t := range past {
-		if t.From != from || t.To != to {
-			continue
-		}
-		for _, was := range t.Steps {
-			took := elapsed(was.Began, was.Ended)
-			if was.Status != fsm.Done || took == 0 {
-				continue
-			}
-			for i := range steps {
-				if steps[i].Name == was.Name() && steps[i].DurationMS == 0 {
-					steps[i].DurationMS = took
-				}
-			}
-		}
-	}
 }
 
 // canSwitch asks the law, who holds the mode, and polkit without a prompt.
