@@ -14,7 +14,7 @@ func edgeTables() []Table {
 				"| `idle` | nobody has used the machine for as long as `[idle]` says, as moded has seen itself: a resume or a restart of moded makes nobody idle |\n" +
 				"| `studio-user-gone` | who had a desktop when the mode settled has logged out |\n" +
 				"| `pipewire-gone` | the PipeWire that ran when the mode settled is gone |\n" +
-				"| `memory-pressure` | tasks have waited for memory 10 % of 2 s, as the kernel says (PSI, watched by moded-pressure.service) |\n\n" +
+				"| `memory-pressure` | tasks have waited for memory 10 % of 2 s, as the kernel says (PSI, watched by moded-pressure.service). Never on a kernel that tells no pressure: Debian's needs `psi=1` on its command line |\n\n" +
 				"What begins by itself asks all guards of its edge, and a hold of either scope stops\n" +
 				"it. What was refused is tried again, less and less often.",
 			Keys: []Key{

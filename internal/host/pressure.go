@@ -13,7 +13,8 @@ import (
 // PressureUnit watches the kernel for short memory.
 const PressureUnit = "moded-pressure.service"
 
-// WatchPressure starts the unit, or stops it.
+// WatchPressure starts the unit, or stops it. A kernel that tells nothing, as
+// Debian's do without psi=1, is errors.ErrUnsupported.
 func (m *Manager) WatchPressure(ctx context.Context, on bool) error {
 	if !on {
 		_, err := m.Stop(ctx, PressureUnit)
@@ -33,7 +34,7 @@ func (m *Manager) WatchPressure(ctx context.Context, on bool) error {
 	case s.Active == "active":
 		return nil
 	case !s.ConditionResult:
-		return errors.New("this kernel tells no pressure; boot it with psi=1")
+		return fmt.Errorf("this kernel tells no pressure; boot it with psi=1: %w", errors.ErrUnsupported)
 	}
 	return fmt.Errorf("%s is %s (%s); see journalctl -u %s", PressureUnit, s.Active, result, PressureUnit)
 }

@@ -2,6 +2,7 @@ package triggers_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -217,6 +218,26 @@ func TestMemoryIsWatchedOnlyWhereAnEdgeAsksForIt(t *testing.T) {
 			if r.watched != c.watched || r.switched != c.switched {
 				t.Errorf("%s: watched %v, switched %d times", c.mode, r.watched, r.switched)
 			}
+		}
+	})
+}
+
+func TestAKernelThatTellsNoPressureDegradesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "desktop", sound, sitting())
+		r.machine.mu.Lock()
+		r.broken = fmt.Errorf("boot it with psi=1: %w", errors.ErrUnsupported)
+		r.machine.mu.Unlock()
+		if _, err := r.engine.Switch(t.Context(), fsm.Request{Mode: "studio"}); err != nil {
+			t.Fatal(err)
+		}
+		wait(time.Minute)
+		r.watcher.Tell(triggers.Pressure)
+		wait(time.Minute)
+		r.wantMode("studio")
+		if got := r.engine.State().Degraded; len(got) > 0 {
+			t.Errorf("degraded: %q", got)
 		}
 	})
 }

@@ -32,6 +32,7 @@ type Machine interface {
 	// it does not block.
 	Follow(units []string)
 	// WatchPressure has the kernel watched for short memory, or no longer.
+	// errors.ErrUnsupported: no kernel of this machine's kind can be.
 	WatchPressure(ctx context.Context, on bool) error
 	// Pressure tells whether memory is short, while it is watched.
 	Pressure(ctx context.Context) (bool, error)

@@ -2,6 +2,7 @@ package triggers
 
 import (
 	"context"
+	"errors"
 
 	"go.uber.org/zap"
 )
@@ -9,9 +10,11 @@ import (
 // pressure is the watch on memory, which is kept only while an edge asks for it.
 type pressure struct {
 	want, is, busy bool
-	high           bool
-	done           chan error
-	told           string
+	// blind: the kernel tells nothing.
+	blind bool
+	high  bool
+	done  chan error
+	told  string
 }
 
 // steer starts or ends the watch. A unit's start takes a while: nothing waits
@@ -34,10 +37,13 @@ func (w *Watcher) watching(err error) {
 		w.engine.Degrade(p.told, true)
 		p.told = ""
 	}
+	p.blind = p.is && errors.Is(err, errors.ErrUnsupported)
 	switch {
 	case err == nil:
 		p.high = p.high && p.is
 		w.Tell(Pressure)
+	case p.blind: // how the machine was booted is nothing that went wrong here
+		w.cfg.Log.Warn("nobody watches for short memory", zap.Error(err))
 	case p.is:
 		p.told = "nobody watches for short memory: " + err.Error()
 		w.engine.Degrade(p.told, false)
@@ -50,6 +56,9 @@ func (w *Watcher) watching(err error) {
 // is in Degraded, and guesses end no mode.
 func (w *Watcher) feel(ctx context.Context) bool {
 	p := &w.pressure
+	if p.blind {
+		return false
+	}
 	high, err := w.cfg.Machine.Pressure(ctx)
 	switch {
 	case p.busy:
