@@ -105,7 +105,7 @@ func TestReads(t *testing.T) {
 	drift := with(func(d *manager1test.Daemon) {
 		d.Settings = []manager1.Setting{
 			{Kind: "gui", Want: "on", Have: "on", Settled: true, Essential: true},
-			{Kind: "units", Key: "fstrim.timer", Want: "active", Have: "inactive"},
+			{Kind: "units", Key: "fstrim.timer", Want: "active", Have: "it is not active"},
 			{Kind: "gpus", Key: "gpu0", Want: "display", Error: "the probe does not answer"},
 		}
 	})

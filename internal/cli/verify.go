@@ -59,7 +59,7 @@ func (a *app) printSettings(settings []manager1.Setting) {
 		case s.Error != "":
 			head, text = a.ui.paint(yellow, "unknown"), "wants "+s.Want+": "+s.Error
 		case !s.Settled:
-			head, text = a.ui.paint(red, "differs"), "wants "+s.Want+", has "+s.Have
+			head, text = a.ui.paint(red, "differs"), "wants "+s.Want+", but "+s.Have
 		}
 		a.ui.text(head+"  "+pad(settingName(s), width)+"  ", plain, text)
 	}

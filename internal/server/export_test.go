@@ -53,6 +53,3 @@ func AuditRoom(n int) (lines int) {
 	}
 	return lines
 }
-
-// Words is what the bus says of a value.
-func Words(v fsm.Value) string { return allWords(v) }

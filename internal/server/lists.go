@@ -1,11 +1,10 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/modectl/moded/dbus/manager1"
 	"github.com/modectl/moded/pkg/fsm"
@@ -23,7 +22,7 @@ func (s *Server) listModes(context.Context, *call) ([]any, error) {
 	var rows []manager1.ModeInfo
 	for _, m := range catalog.Modes() {
 		row := manager1.ModeInfo{Mode: m.Name, Summary: m.Summary, Headless: m.Headless,
-			Current: m.Name == state.Mode, Default: m.Name == catalog.Default(), Settings: settingLines(m)}
+			Current: m.Name == state.Mode, Default: m.Name == catalog.Default(), Settings: s.settingLines(m)}
 		row.Way = way(catalog, at, m.Name)
 		row.Reachable = row.Current || len(row.Way) == 1
 		rows = append(rows, row)
@@ -58,54 +57,12 @@ func way(catalog *fsm.Catalog, from, to string) []string {
 }
 
 // settingLines says where a mode's knobs stand: "gui off", "gpus/gpu0 compute".
-func settingLines(m fsm.Mode) []string {
+func (s *Server) settingLines(m fsm.Mode) []string {
 	lines := make([]string, 0, len(m.Settings))
 	for _, setting := range m.Settings {
-		lines = append(lines, setting.ID()+" "+allWords(setting.Value))
+		lines = append(lines, setting.ID()+" "+s.engine.Words(setting.Kind, setting.Value))
 	}
 	return lines
-}
-
-// allWords is words with what a GPU's driver is told.
-func allWords(v fsm.Value) string {
-	var told struct {
-		ComputeMode string   `json:"compute-mode"`
-		PowerLimit  string   `json:"power-limit"`
-		Persistence *bool    `json:"persistence"`
-		MIG         []string `json:"mig"`
-	}
-	text := words(v)
-	if decodeLoosely(v, &told) != nil {
-		return text
-	}
-	for _, knob := range []struct{ name, value string }{
-		{"compute-mode", told.ComputeMode}, {"power-limit", told.PowerLimit}, {"mig", strings.Join(told.MIG, " ")},
-	} {
-		if knob.value != "" {
-			text += ", " + knob.name + " " + knob.value
-		}
-	}
-	if told.Persistence != nil {
-		text += fmt.Sprintf(", persistence %v", *told.Persistence)
-	}
-	return text
-}
-
-// words is a value in short: the member that says where the knob stands.
-func words(v fsm.Value) string {
-	var known struct {
-		State  string `json:"state"`
-		Owner  string `json:"owner"`
-		Target string `json:"target"`
-	}
-	if decodeLoosely(v, &known) == nil {
-		for _, word := range []string{known.State, known.Owner, known.Target} {
-			if word != "" {
-				return word
-			}
-		}
-	}
-	return string(v)
 }
 
 func (s *Server) listHistory(_ context.Context, c *call) ([]any, error) {
@@ -157,25 +114,31 @@ func (s *Server) verify(ctx context.Context, _ *call) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	mode, ok := s.engine.Catalog().Mode(s.engine.State().Mode)
+	state := s.engine.State()
+	mode, ok := s.engine.Catalog().Mode(cmp.Or(state.Target, state.Mode))
 	if !ok {
 		return []any{[]manager1.Dict{}}, nil
 	}
 	rows := make([]manager1.Setting, 0, len(mode.Settings))
 	for _, setting := range mode.Settings {
-		rows = append(rows, settingRow(setting, differences))
+		rows = append(rows, s.settingRow(setting, differences))
 	}
 	return []any{manager1.EncodeList(rows)}, nil
 }
 
-func settingRow(setting fsm.Setting, differences []fsm.Difference) manager1.Setting {
-	row := manager1.Setting{Kind: setting.Kind, Key: setting.Key, Want: allWords(setting.Value), Settled: true,
+func (s *Server) settingRow(setting fsm.Setting, differences []fsm.Difference) manager1.Setting {
+	row := manager1.Setting{Kind: setting.Kind, Key: setting.Key, Want: s.engine.Words(setting.Kind, setting.Value), Settled: true,
 		Essential: setting.Essential}
 	at := slices.IndexFunc(differences, func(d fsm.Difference) bool { return d.ID() == setting.ID() })
 	if at < 0 {
 		row.Have = row.Want
 		return row
 	}
-	row.Settled, row.Have = false, differences[at].Problem
+	row.Settled = false
+	if d := differences[at]; d.Unseen {
+		row.Error = d.Problem
+	} else {
+		row.Have = d.Problem
+	}
 	return row
 }

@@ -238,6 +238,14 @@ func TestTheListsShowCatalogHistoryAndMachine(t *testing.T) {
 	if err != nil || len(settings) != 1 || settings[0].Settled || settings[0].Have != "it is off" || settings[0].Want != "on" {
 		t.Errorf("verify %+v, %v", settings, err)
 	}
+	r.engine.mu.Lock()
+	r.engine.differs = []fsm.Difference{{Kind: "gui", Problem: "PID 1 does not answer", Unseen: true}}
+	r.engine.mu.Unlock()
+	r.engine.set(fsm.State{Mode: fsm.Transitioning, Target: "desktop"})
+	settings, err = c.Verify(t.Context())
+	if err != nil || len(settings) != 1 || settings[0].Settled || settings[0].Have != "" || settings[0].Error != "PID 1 does not answer" {
+		t.Errorf("verify on the way to desktop, blind: %+v, %v", settings, err)
+	}
 	holds, err := c.ListHolds(t.Context())
 	if err != nil || len(holds) != 0 {
 		t.Errorf("holds %+v, %v", holds, err)

@@ -131,7 +131,9 @@ func holderRow(h facts.Holder) manager1.Holder {
 func role(g facts.GPU, mode fsm.Mode) string {
 	for _, setting := range mode.Settings {
 		if setting.Kind == "gpus" && gpuIs(g, setting) {
-			return words(setting.Value)
+			var v struct{ Owner string }
+			_ = decodeLoosely(setting.Value, &v) // it was validated
+			return v.Owner
 		}
 	}
 	return "any"

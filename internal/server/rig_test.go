@@ -102,8 +102,11 @@ func (e *engine) Proceed(uint32) error                              { return e.n
 func (e *engine) Owner(uint32) (uint32, bool)                       { return e.owner, true }
 func (e *engine) Recover(_ context.Context, h fsm.RecoverHow) error { return e.note("recover") }
 func (e *engine) Verify(context.Context) ([]fsm.Difference, error)  { return e.differs, e.fail }
-func (e *engine) Catalog() *fsm.Catalog                             { return e.catalog }
-func (e *engine) History() fsm.History                              { return history{e} }
+func (e *engine) Words(_ string, v fsm.Value) string {
+	return map[fsm.Value]string{`{"state":"on"}`: "on"}[v]
+}
+func (e *engine) Catalog() *fsm.Catalog { return e.catalog }
+func (e *engine) History() fsm.History  { return history{e} }
 
 func (e *engine) State() fsm.State {
 	e.mu.Lock()

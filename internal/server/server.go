@@ -45,6 +45,7 @@ type Engine interface {
 	Owner(id uint32) (uid uint32, ok bool)
 	Recover(ctx context.Context, how fsm.RecoverHow) error
 	Verify(ctx context.Context) ([]fsm.Difference, error)
+	Words(kind string, v fsm.Value) string
 	State() fsm.State
 	Catalog() *fsm.Catalog
 	History() fsm.History

@@ -19,7 +19,7 @@ import (
 	"github.com/modectl/moded/pkg/fsm"
 )
 
-var update = flag.Bool("update", false, "write the golden plans")
+var update = flag.Bool("update", false, "write the golden files")
 
 // furniture is what the machine of an example has besides the simulated one's:
 // units by their names, with their type.
@@ -154,7 +154,7 @@ func TestGoldenPlansOfEveryEdgeOfEveryExample(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					goldenPlan(t, name, render(c.Catalog, edges, plan))
+					golden(t, filepath.Join("plans", name), render(c.Catalog, edges, plan))
 				})
 			})
 		}
@@ -180,9 +180,9 @@ func TestNoGoldenPlanOutlivesItsEdge(t *testing.T) {
 	}
 }
 
-func goldenPlan(t *testing.T, name, got string) {
+func golden(t *testing.T, name, got string) {
 	t.Helper()
-	path := filepath.Join("testdata", "plans", name)
+	path := filepath.Join("testdata", name)
 	if *update {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -196,7 +196,7 @@ func goldenPlan(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("plan differs (-want +got), see go test ./internal/simulate -update:\n%s", diff)
+		t.Errorf("it differs (-want +got), see go test ./internal/simulate -update:\n%s", diff)
 	}
 }
 

@@ -57,3 +57,13 @@ func TestStepsAreDescribedAndBounded(t *testing.T) {
 		}
 	}
 }
+
+// Drift of a slice is told as what it has.
+func TestWhatDiffersOfASliceIsTold(t *testing.T) {
+	t.Parallel()
+	slices := actions.New(workstation().Hands())["slices"].(fsm.Teller)
+	got, err := slices.Tell(t.Context(), "system.slice", `{"cpu-weight":20,"allowed-cpus":"2"}`)
+	if want := `it has cpu-weight 100, allowed-cpus ""`; err != nil || got != want {
+		t.Errorf("it tells %q, %v; want %q", got, err, want)
+	}
+}

@@ -122,6 +122,12 @@ func (s limits) Settled(ctx context.Context, key string, want fsm.Value) (bool, 
 	return err == nil && fsm.NewValue(now) == fsm.NewValue(l), err
 }
 
+// Tell says what the limits are instead.
+func (s limits) Tell(ctx context.Context, key string, want fsm.Value) (string, error) {
+	now, err := s.read(ctx, key, want)
+	return "it has " + now.describe(), err
+}
+
 func (s limits) set(ctx context.Context, key string, l Limits) error {
 	if now, err := s.read(ctx, key, fsm.NewValue(l)); err != nil || fsm.NewValue(now) == fsm.NewValue(l) {
 		return err

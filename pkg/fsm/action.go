@@ -83,6 +83,13 @@ type Describer interface {
 	Describe(key string, want Value, release bool) (summary string, details []string)
 }
 
+// Speaker is an Action that can put a value into words.
+type Speaker interface {
+	// Words says in short where the value puts the knob: "compute, power limit
+	// 250W". It is pure, and returns nothing for a value that it cannot read.
+	Words(want Value) string
+}
+
 // Teller is an Action that can say in what a knob differs from a value that it
 // does not stand at: "power-limit is 300W".
 type Teller interface {

@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +14,10 @@ type Difference struct {
 	Key       string
 	Want      Value
 	Essential bool
-	// Problem is a sentence for people.
+	// Problem is a sentence for people: what the knob has instead or, where Unseen,
+	// why that could not be found out.
 	Problem string
+	Unseen  bool
 }
 
 // ID names the knob.
@@ -51,9 +54,9 @@ func (e *Engine) differences(ctx context.Context, mode Mode, steps []Step) []Dif
 		switch {
 		case errors.Is(err, ErrMissing) && s.WhenMissing == Skip, ok && err == nil:
 		case err != nil:
-			found = append(found, Difference{s.Kind, s.Key, want, s.Essential, err.Error()})
+			found = append(found, Difference{s.Kind, s.Key, want, s.Essential, err.Error(), true})
 		default:
-			found = append(found, Difference{s.Kind, s.Key, want, s.Essential, e.tell(ctx, s, want)})
+			found = append(found, Difference{s.Kind, s.Key, want, s.Essential, e.tell(ctx, s, want), false})
 		}
 	}
 	return found
@@ -61,7 +64,7 @@ func (e *Engine) differences(ctx context.Context, mode Mode, steps []Step) []Dif
 
 // tell says in what a knob differs, as its action has it.
 func (e *Engine) tell(ctx context.Context, s Setting, want Value) string {
-	otherwise := "it is not " + string(want)
+	otherwise := "it is not " + e.Words(s.Kind, want)
 	a, ok := e.cfg.Actions[s.Kind].(Teller)
 	if !ok {
 		return otherwise
@@ -71,6 +74,15 @@ func (e *Engine) tell(ctx context.Context, s Setting, want Value) string {
 		return otherwise
 	}
 	return text
+}
+
+// Words puts the value of a setting of that kind into words, as its action has
+// them. It touches nothing, and may be called from any goroutine.
+func (e *Engine) Words(kind string, v Value) string {
+	if a, ok := e.cfg.Actions[kind].(Speaker); ok {
+		return cmp.Or(a.Words(v), string(v))
+	}
+	return string(v)
 }
 
 func (e *Engine) wanted(ctx context.Context, mode string, s Setting, steps []Step) (want Value, background bool) {
