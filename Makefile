@@ -24,7 +24,7 @@ GATED      := display-manager gdm gdm3 sddm lightdm lxdm xdm wdm slim nodm greet
               cosmic-greeter plasmalogin vllm vllm@ k3s k3s-agent
 LINTER     := $(shell $(GO) env GOPATH)/bin/golangci-lint
 
-.PHONY: help deps build man run demo test unit lint generate bench kube-test vm-test vm-test-long fuzz install clean
+.PHONY: help deps build man run demo test unit lint generate bench kube-test vm-test vm-test-long desktop-test fuzz install clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -98,6 +98,9 @@ vm-test: build ## scenarios on a real Debian 13 in QEMU (build/vm-report.json), 
 
 vm-test-long: build ## all scenarios
 	$(GO) run ./test/vm -long -report build/vm-report.json $(if $(SCENARIO),-scenario $(SCENARIO))
+
+desktop-test: build ## the applets in real desktops, headless (build/desktop, build/desktop-report.json); FACE=gnome for one
+	$(GO) run ./test/desktop -face $(or $(FACE),all) -out build/desktop -report build/desktop-report.json
 
 install: ## into DESTDIR, under PREFIX
 	@test -x $(BIN)/moded || { echo "say make build first" >&2; exit 1; }

@@ -23,6 +23,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/modectl/moded/test/debian"
 	"github.com/modectl/moded/test/vm/lab"
 )
 
@@ -56,6 +57,15 @@ func main() {
 	}
 }
 
+// tools are the programs that the host needs.
+var tools = []debian.Tool{
+	{Program: "qemu-system-x86_64", Packages: "qemu-system-x86"},
+	{Program: "mmdebstrap", Packages: "mmdebstrap"},
+	{Program: "mke2fs", Packages: "e2fsprogs"},
+	{Program: "make", Packages: "make"},
+	{Program: "cc", Packages: "gcc libc6-dev"},
+}
+
 // say prints one line for the person who waits.
 func say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "vm: "+format+"\n", args...)
@@ -64,7 +74,7 @@ func say(format string, args ...any) {
 // vmTest runs everything and says whether all passed.
 func vmTest(ctx context.Context, o options) (bool, error) {
 	start := time.Now()
-	if err := ensureTools(ctx); err != nil {
+	if err := debian.EnsureTools(ctx, tools); err != nil {
 		return false, err
 	}
 	work, err := filepath.Abs(o.work)
@@ -107,7 +117,7 @@ func claim(work string) (unlock func(), err error) {
 	if err := os.MkdirAll(work, 0o755); err != nil {
 		return nil, err
 	}
-	unlock, err = lockFile(filepath.Join(work, "lock"), syscall.LOCK_NB)
+	unlock, err = debian.Lock(filepath.Join(work, "lock"), syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, fmt.Errorf("cannot use %s: another run is there (say -work DIR for one beside it)", work)
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/modectl/moded/test/debian"
 	"github.com/modectl/moded/test/nvml"
 )
 
@@ -63,12 +64,12 @@ func newStage(ctx context.Context, repo, dir string) (*stage, error) {
 
 // goBuild builds one static program of the lab.
 func goBuild(ctx context.Context, repo, out, pkg string) error {
-	return run(ctx, []string{"CGO_ENABLED=0", "GOOS=linux"}, "go", "build", "-C", repo, "-trimpath", "-o", out, pkg)
+	return debian.Run(ctx, []string{"CGO_ENABLED=0", "GOOS=linux"}, "go", "build", "-C", repo, "-trimpath", "-o", out, pkg)
 }
 
 // compile builds one program of the lab that has to be in C.
 func compile(ctx context.Context, out, source string) error {
-	return run(ctx, nil, "cc", "-O1", "-Wall", "-Wextra", "-o", out, source)
+	return debian.Run(ctx, nil, "cc", "-O1", "-Wall", "-Wextra", "-o", out, source)
 }
 
 // installProduct lets the Makefile install moded below root. MODED_VM_BARE=1
@@ -77,7 +78,7 @@ func installProduct(ctx context.Context, repo, root string) error {
 	if os.Getenv("MODED_VM_BARE") != "" {
 		return nil
 	}
-	return run(ctx, nil, "make", "--no-print-directory", "-C", repo, "install", "DESTDIR="+root, "PREFIX=/usr")
+	return debian.Run(ctx, nil, "make", "--no-print-directory", "-C", repo, "install", "DESTDIR="+root, "PREFIX=/usr")
 }
 
 // copyTree copies the fixtures; git does not keep modes, and needs none here.

@@ -1,4 +1,4 @@
-package main
+package debian
 
 import (
 	"errors"
@@ -15,10 +15,10 @@ type source struct {
 	signedBy   string
 }
 
-// debianMirror finds the archive that serves Debian itself among apt's
-// sources: the one with Debian's keyring, or Debian's name in its address,
+// Mirror finds the archive that serves Debian itself among apt's sources below
+// etc: the one with Debian's keyring, or Debian's name in its address,
 // and a component main. Security archives have another layout and are skipped.
-func debianMirror(etc string) (string, error) {
+func Mirror(etc string) (string, error) {
 	var best string
 	for _, s := range aptSources(etc) {
 		if !slices.Contains(s.components, "main") || strings.Contains(s.suite, "security") {
