@@ -52,6 +52,7 @@ Usage:
   moded [flags]                 run the daemon (systemd does this: moded.service)
   moded --check [FILE...]       check the configuration, or these files over the embedded default
   moded simulate COMMAND...     tell a running simulated machine what happens; "help" lists the commands
+                                (the one of --runtime-dir, or of MODED_RUNTIME_DIR)
 
 Flags:
 `
@@ -74,7 +75,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case o.check:
 		return check(append(o.config, rest...), stdout, stderr)
 	case len(rest) > 0 && rest[0] == "simulate":
-		return control(o.runtimeDir, rest[1:], stdout, stderr)
+		return control(simulatedAt(o.runtimeDir), rest[1:], stdout, stderr)
 	case len(rest) > 0:
 		fmt.Fprintf(stderr, "moded: unknown command %q; moded --help lists what there is\n", rest[0])
 		return exitUsage
@@ -87,7 +88,7 @@ func parse(stderr io.Writer) (*options, *flag.FlagSet) {
 	flags := flag.NewFlagSet("moded", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.bus, "bus", "system", "the bus: system, or the `ADDRESS` of another one")
-	flags.StringVar(&o.runtimeDir, "runtime-dir", "/run/moded", "where what dies with the boot is kept")
+	flags.StringVar(&o.runtimeDir, "runtime-dir", runtimeDir, "where what dies with the boot is kept")
 	flags.StringVar(&o.stateDir, "state-dir", "/var/lib/moded", "where ids and history are kept")
 	flags.Var(&o.config, "config", "a configuration `FILE` in place of those in /usr/share/moded and /etc/moded; may be repeated")
 	flags.BoolVar(&o.check, "check", false, "check the configuration and exit")
@@ -108,6 +109,18 @@ func (o options) address() string {
 		return server.SystemBus
 	}
 	return o.bus
+}
+
+// runtimeDir is where what dies with the boot is kept, if nobody says otherwise.
+const runtimeDir = "/run/moded"
+
+// simulatedAt is the runtime directory of the simulated machine that is meant:
+// make run prints it for the environment. The daemon takes no notice of that.
+func simulatedAt(dir string) string {
+	if said := os.Getenv("MODED_RUNTIME_DIR"); dir == runtimeDir && said != "" {
+		return said
+	}
+	return dir
 }
 
 // control sends one line to a running simulated machine.

@@ -40,7 +40,7 @@ func command(b *strings.Builder, cmd *cobra.Command) {
 	if text == "" {
 		text = cmd.Short + "."
 	}
-	fmt.Fprintf(b, "```console\n$ %s\n```\n\n%s\n\n", cmd.UseLine(), text)
+	fmt.Fprintf(b, "```text\n%s\n```\n\n%s\n\n", cmd.UseLine(), text)
 	flags(b, cmd.LocalNonPersistentFlags().FlagUsages())
 	for _, sub := range cmd.Commands() {
 		command(b, sub)

@@ -29,7 +29,7 @@ func openWith(t *testing.T, change func(config string) string) *play {
 	if err := os.WriteFile(file, []byte(change(string(simulate.Config()))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := bareWith(t, stage.Options{Bin: bin, Speed: 20, Config: file})
+	p := bareWith(t, stage.Options{Bin: bin, Speed: 20, Config: []string{file}})
 	p.start()
 	p.settles("desktop")
 	return p

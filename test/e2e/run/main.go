@@ -19,11 +19,15 @@ import (
 func main() {
 	bin := flag.String("bin", "", "use moded and modectl of this `DIRECTORY` rather than building them")
 	speed := flag.Float64("speed", 1, "how fast the simulated machine is")
-	config := flag.String("config", "", "configuration `FILE`; the simulated machine has one of its own")
+	var config []string
+	flag.Func("config", "configuration `FILE`, may be repeated; the simulated machine has one of its own", func(file string) error {
+		config = append(config, file)
+		return nil
+	})
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, stage.Options{Bin: *bin, Speed: *speed, Config: *config, Log: os.Stderr}); err != nil {
+	if err := run(ctx, stage.Options{Bin: *bin, Speed: *speed, Config: config, Log: os.Stderr}); err != nil {
 		fmt.Fprintln(os.Stderr, "run:", err)
 		os.Exit(1)
 	}
@@ -51,21 +55,24 @@ func run(ctx context.Context, o stage.Options) (err error) {
 }
 
 func help(s *stage.Stage) {
-	modectl, moded := filepath.Join(s.Bin, "modectl"), filepath.Join(s.Bin, "moded")
+	bin, err := filepath.Abs(s.Bin)
+	if err != nil {
+		bin = s.Bin
+	}
 	fmt.Printf(`moded runs on a simulated machine. In another terminal:
 
-  export MODECTL_BUS='%s'
-  %s status
-  %s plan compute
-  %s switch studio
+  export MODECTL_BUS='%s' MODED_RUNTIME_DIR='%s' PATH="%s:$PATH"
+  modectl status
+  modectl plan compute
+  modectl switch studio
   busctl --address="$MODECTL_BUS" introspect org.modectl.Manager1 /org/modectl/Manager1
 
 The machine does what you tell it:
 
-  %[5]s --runtime-dir=%[6]s simulate take start
-  %[5]s --runtime-dir=%[6]s simulate fail unit start ai.service
-  %[5]s --runtime-dir=%[6]s simulate help
+  moded simulate take start
+  moded simulate fail unit start ai.service
+  moded simulate help
 
 Ctrl-C ends it all.
-`, s.Bus, modectl, modectl, modectl, moded, s.Runtime)
+`, s.Bus, s.Runtime, bin)
 }

@@ -85,8 +85,8 @@ func (s *Stage) args() []string {
 	if s.options.Speed != 0 {
 		args = append(args, "--simulate-speed="+strconv.FormatFloat(s.options.Speed, 'g', -1, 64))
 	}
-	if s.options.Config != "" {
-		args = append(args, "--config="+s.options.Config)
+	for _, file := range s.options.Config {
+		args = append(args, "--config="+file)
 	}
 	return args
 }

@@ -25,9 +25,9 @@ type Options struct {
 	Bin string
 	// Speed is the simulated machine's; 0 is its own pace.
 	Speed float64
-	// Config is the daemon's configuration; empty is the simulated machine's
-	// own.
-	Config string
+	// Config are the files of the daemon's configuration; none is the simulated
+	// machine's own.
+	Config []string
 	// Log receives what the daemon says; nil throws it away.
 	Log *os.File
 }
