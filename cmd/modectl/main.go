@@ -15,8 +15,12 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := cli.Run(ctx, environment())
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	env := environment()
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	env.Interrupts = interrupts
+	code := cli.Run(ctx, env)
 	stop()
 	os.Exit(code)
 }

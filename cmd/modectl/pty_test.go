@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -42,6 +43,12 @@ type terminal struct {
 
 func start(t *testing.T, address string, columns, rows uint16, args ...string) *terminal {
 	t.Helper()
+	return startWith(t, address, columns, rows, nil, args...)
+}
+
+// startWith has more in its environment, or other values.
+func startWith(t *testing.T, address string, columns, rows uint16, env []string, args ...string) *terminal {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +56,7 @@ func start(t *testing.T, address string, columns, rows uint16, args ...string) *
 	term := &terminal{t: t, cmd: exec.Command(self, args...), closed: make(chan struct{}), changed: make(chan struct{})}
 	term.screen.columns = int(columns)
 	term.cmd.Env = []string{"BE_MODECTL=1", "MODECTL_BUS=" + address, "TERM=xterm", "NO_COLOR=1", "LANG=C.UTF-8"}
+	term.cmd.Env = append(term.cmd.Env, env...)
 	if term.pty, err = pty.StartWithSize(term.cmd, &pty.Winsize{Cols: columns, Rows: rows}); err != nil {
 		t.Fatal(err)
 	}
@@ -94,6 +102,30 @@ func (p *terminal) await(what string, ok func(lines []string) bool) []string {
 			p.t.Fatalf("%s: the screen shows\n%s", what, strings.Join(lines, "\n"))
 		}
 	}
+}
+
+// press types keys.
+func (p *terminal) press(keys string) {
+	p.t.Helper()
+	if _, err := p.pty.WriteString(keys); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// end waits until modectl has ended and all was read, and returns its exit code.
+func (p *terminal) end() int {
+	p.t.Helper()
+	select {
+	case <-p.closed:
+	case <-time.After(20 * time.Second):
+		p.t.Fatalf("modectl does not end: %q", p.raw.String())
+	}
+	err := p.cmd.Wait()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		p.t.Fatal(err)
+	}
+	return p.cmd.ProcessState.ExitCode()
 }
 
 func has(text string) func([]string) bool {
@@ -283,8 +315,8 @@ func TestTheBoardIsDrawnInPlaceOverAWholeTransition(t *testing.T) {
 		VLLM: []manager1.VLLM{{VLLM: "main", ActiveState: "active", Running: 3}}}
 	d.Serve(t, address)
 	term := start(t, address, 100, 40, "watch", "--interval", "1h")
-	lines := term.await("the machine", has("GPU         gpu0"))
-	if !has("vLLM        main")(lines) || !has("Mode        desktop")(lines) {
+	lines := term.await("the machine", has("vLLM        main"))
+	if !has("GPU         gpu0")(lines) || !has("Mode        desktop")(lines) {
 		t.Errorf("the screen shows\n%s", strings.Join(lines, "\n"))
 	}
 	d.Change(func(p *manager1.Properties) {

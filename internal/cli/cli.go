@@ -36,7 +36,10 @@ type Env struct {
 	// that receives when they change, until ctx ends; nil when nobody tells.
 	Size    func() (columns, rows int)
 	Resized func(ctx context.Context) <-chan os.Signal
-	Getenv  func(string) string
+	// Interrupts receives Ctrl-C; nil when nobody tells. A command that has no
+	// better use for it ends.
+	Interrupts <-chan os.Signal
+	Getenv     func(string) string
 	// Now gives the time, and the zone in which times are shown.
 	Now func() time.Time
 	// Root is true for uid 0, whom polkit never asks.
@@ -50,8 +53,11 @@ type Env struct {
 
 // Run runs the command line and returns the exit code.
 func Run(ctx context.Context, env Env) int {
-	a := &app{Env: env, ui: newUI(env)}
+	a := &app{Env: env, ui: newUI(env), interrupts: &interrupts{}}
 	defer a.close()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	go a.interrupts.listen(ctx, env.Interrupts, end)
 	root := a.root()
 	root.SetArgs(env.Args[1:])
 	return a.exit(root.ExecuteContext(ctx))
@@ -64,9 +70,12 @@ type app struct {
 	// bus, host and json are the global flags.
 	bus, host string
 	json      bool
+	noPager   bool
 	// begun is true once a command runs: errors before are usage errors.
 	begun bool
 	conn  *manager1.Client
+	// interrupts has Ctrl-C.
+	interrupts *interrupts
 }
 
 const about = `modectl shows and changes the mode of this workstation.
@@ -94,6 +103,7 @@ func (a *app) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.bus, "bus", a.defaultBus(), "`ADDRESS` of the bus, or \"system\"; also MODECTL_BUS")
 	flags.StringVarP(&a.host, "host", "H", "", "work on another machine, over ssh: `USER@HOST`")
+	flags.BoolVar(&a.noPager, "no-pager", false, "print long answers straight; also MODECTL_PAGER=cat")
 	root.AddCommand(
 		a.statusCommand(), a.switchCommand(), a.planCommand(), a.whyCommand(), a.modesCommand(), a.guardsCommand(),
 		a.watchCommand(), a.historyCommand(), a.logCommand(), a.holdCommand(), a.holdsCommand(), a.confirmCommand(), a.cancelCommand(),

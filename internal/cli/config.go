@@ -49,8 +49,8 @@ func (a *app) configShowCommand() *cobra.Command {
 				fmt.Fprintln(a.Stderr, manager1.CleanLines(err.Error()))
 				return silent(exitFailed)
 			}
-			_, err = fmt.Fprint(a.Stdout, config.Render(c))
-			return err
+			a.paged(func() { fmt.Fprint(a.ui.out, config.Render(c)) })
+			return nil
 		},
 	}
 }

@@ -57,7 +57,7 @@ func (a *app) doctorAudio(o doctorOptions) error {
 			return err
 		}
 	} else {
-		a.printDoctor(r)
+		a.paged(func() { a.printDoctor(r) })
 	}
 	if r.Count(doctor.Warning) > 0 {
 		return silent(exitFailed)

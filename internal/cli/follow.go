@@ -20,6 +20,7 @@ type follower struct {
 	options switchOptions
 	show    *progress
 	gone    <-chan time.Time // set while the daemon is away
+	answers chan string      // set while Ctrl-C has put a question
 }
 
 // follow waits for a transition, or for what the options say.
@@ -56,10 +57,18 @@ func (f *follower) loop(ctx context.Context, events <-chan manager1.Event) error
 		defer ticker.Stop()
 		tick = ticker.C
 	}
+	interrupts, release := f.takeInterrupts()
+	defer release()
 	for {
 		select {
 		case <-ctx.Done():
 			return f.leave(exitInterrupted, "left")
+		case <-interrupts:
+			if err := f.interrupted(); err != nil {
+				return err
+			}
+		case answer := <-f.answers:
+			f.answered(ctx, answer)
 		case <-timeout:
 			return f.leave(exitBusy, "waited for "+f.options.timeout.String())
 		case <-f.gone:
@@ -79,7 +88,7 @@ func (f *follower) loop(ctx context.Context, events <-chan manager1.Event) error
 
 // leave ends the waiting and says how to go on.
 func (f *follower) leave(code int, why string) error {
-	return exitf(code, "%s; transition %s to %s goes on\nmodectl status shows it, modectl cancel ends it.", why, number(f.id), f.mode)
+	return exitf(code, "%s; transition %s to %s goes on\nmodectl watch shows how, modectl cancel ends it.", why, number(f.id), f.mode)
 }
 
 // handle takes one event; true means that the wait is over.

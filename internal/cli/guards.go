@@ -126,7 +126,7 @@ func (a *app) guards(ctx context.Context, args []string) error {
 	if a.json {
 		err = a.printJSON(all)
 	} else {
-		a.printGuards(all)
+		a.paged(func() { a.printGuards(all) })
 	}
 	if err == nil && len(args) == 1 {
 		return all[0].exit()

@@ -69,15 +69,24 @@ func (a *app) history(ctx context.Context, limit uint32) error {
 	if a.json {
 		return a.printJSON(records)
 	}
+	a.paged(func() { a.printHistory(records) })
+	return nil
+}
+
+func (a *app) printHistory(records []manager1.Record) {
 	way := func(r manager1.Record) string { return a.ui.sprintArrow(r.From, r.To) }
 	ids := longest(records, func(r manager1.Record) string { return number(r.ID) })
 	ways := longest(records, way)
 	for _, r := range records {
 		outcome := pad(a.ui.paint(outcomeStyle(r.Outcome), r.Outcome), len(manager1.RolledBack))
 		head := pad(number(r.ID), ids) + "  " + pad(a.when(r.Started), 16) + "  " + pad(way(r), ways) + "  " + outcome + "  "
-		a.ui.text(head, plain, strings.TrimSpace(pad(took(r.DurationMS), 9)+" "+strings.Join(notes(r), " ")))
+		more := strings.TrimSpace(pad(took(r.DurationMS), 9) + " " + strings.Join(notes(r), " "))
+		if a.ui.width > 0 && a.ui.width-visible(head) < minWrap {
+			a.ui.text(pad(number(r.ID), ids)+"  ", plain, strings.Join(strings.Fields(a.when(r.Started)+" "+way(r)+" "+r.Outcome+" "+more), " "))
+			continue
+		}
+		a.ui.text(head, plain, more)
 	}
-	return nil
 }
 
 func outcomeStyle(outcome string) style {
@@ -134,7 +143,7 @@ func (a *app) show(ctx context.Context, id uint32, picture bool) error {
 		_, err := fmt.Fprint(a.Stdout, draw.Timeline(r))
 		return err
 	}
-	a.printRecord(r)
+	a.paged(func() { a.printRecord(r) })
 	return nil
 }
 

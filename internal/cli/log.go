@@ -44,6 +44,9 @@ func (a *app) log(ctx context.Context, id uint32, explain bool) error {
 		return exitf(exitFailed, "there is no journalctl: modectl history show %d has the steps", id)
 	}
 	args := []string{"journalctl", "--unit=moded.service", "MODED_TRANSITION=" + strconv.FormatUint(uint64(id), 10)}
+	if a.noPager {
+		args = append(args, "--no-pager")
+	}
 	switch {
 	case a.json:
 		args = append(args, "--output=json", "--no-pager")

@@ -31,6 +31,11 @@ func (a *app) modes(ctx context.Context, verbose bool) error {
 	if a.json {
 		return a.printJSON(modes)
 	}
+	a.paged(func() { a.printModes(modes, verbose) })
+	return nil
+}
+
+func (a *app) printModes(modes []manager1.ModeInfo, verbose bool) {
 	width := longest(modes, func(m manager1.ModeInfo) string { return m.Mode })
 	for _, m := range modes {
 		mark, s := " ", plain
@@ -44,7 +49,6 @@ func (a *app) modes(ctx context.Context, verbose bool) error {
 			}
 		}
 	}
-	return nil
 }
 
 // remarks is what else is worth knowing about a mode, in brackets.

@@ -51,7 +51,7 @@ func (a *app) plan(ctx context.Context, mode string, flags uint32) error {
 	if a.json {
 		err = a.printJSON(fullPlan{mode, p})
 	} else {
-		a.printPlan(mode, p, flags)
+		a.paged(func() { a.printPlan(mode, p, flags) })
 	}
 	if err == nil && !p.Allowed {
 		return silent(refusalCode(p.Verdicts, flags))

@@ -16,6 +16,8 @@ type progress struct {
 	current string
 	began   time.Time
 	phase   string
+	// question is drawn in the place of the step while it has no answer.
+	question string
 }
 
 func newProgress(a *app) *progress { return &progress{app: a} }
@@ -58,6 +60,7 @@ func (p *progress) step(e manager1.Event) {
 	default:
 		p.app.ui.printf("%s", label+": "+p.app.ui.paint(statusStyle(e.Status), e.Status))
 		p.current = ""
+		p.draw()
 	}
 }
 
@@ -77,12 +80,30 @@ func statusStyle(status string) style {
 	}
 }
 
+// ask puts a question that stays the last line until asked.
+func (p *progress) ask(question string) {
+	p.question = question
+	if !p.app.ui.live {
+		p.app.ui.printf("%s", question)
+	}
+	p.draw()
+}
+
+// asked says that the answer was typed: the cursor is below the question, which
+// news may have drawn there once more.
+func (p *progress) asked() {
+	p.question = ""
+	p.app.ui.erase()
+}
+
 // draw renews the line that is drawn over.
 func (p *progress) draw() {
 	if p.app.json {
 		return
 	}
 	switch {
+	case p.question != "":
+		p.app.ui.draw(p.question)
 	case p.now.Phase == manager1.PhaseGrace:
 		p.app.ui.draw(fmt.Sprintf("begins in %s; modectl cancel ends it", p.app.left(p.now.Deadline)))
 	case p.current != "":

@@ -49,10 +49,14 @@ func (a *app) status(ctx context.Context, resources bool) error {
 	if a.json {
 		return a.printJSON(full)
 	}
-	a.printStatus(p)
-	if full.Resources != nil {
-		a.printResources(full.Resources.Resources)
+	if full.Resources == nil {
+		a.printStatus(p)
+		return nil
 	}
+	a.paged(func() {
+		a.printStatus(p)
+		a.printResources(full.Resources.Resources)
+	})
 	return nil
 }
 

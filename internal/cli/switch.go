@@ -35,8 +35,9 @@ func (a *app) switchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "switch MODE", Short: "Go to a mode", ValidArgsFunction: a.completeModes, Args: oneMode,
 		Long: `Shows the plan, asks before sessions end, goes to the mode and shows how it
-goes. Where nobody can be asked, sessions end only with --yes. Leaving modectl
-(Ctrl-C) does not end the switch: modectl cancel does.
+goes. Where nobody can be asked, sessions end only with --yes. On a terminal,
+Ctrl-C asks whether to cancel the switch, and a second one leaves it running.
+Elsewhere leaving modectl does not end it: modectl cancel does.
 
 With --json, prints the finished transition, as history show does, and nothing
 else on standard output.`,
@@ -77,7 +78,7 @@ func (a *app) switchTo(ctx context.Context, mode string, o switchOptions) error 
 		a.printPlan(mode, p, o.flags())
 		a.ui.printf("")
 	}
-	if err := a.consent(mode, p.Ends(), o.yes); err != nil {
+	if err := a.consent(ctx, mode, p.Ends(), o.yes); err != nil {
 		return err
 	}
 	return a.start(ctx, mode, o, func(request func(*manager1.Client) error) error { return a.authorised(ctx, request) })
@@ -112,7 +113,7 @@ func isAny(err error, names ...string) bool {
 }
 
 // consent asks before sessions end.
-func (a *app) consent(mode string, ends []string, yes bool) error {
+func (a *app) consent(ctx context.Context, mode string, ends []string, yes bool) error {
 	if len(ends) == 0 || yes {
 		return nil
 	}
@@ -122,21 +123,26 @@ func (a *app) consent(mode string, ends []string, yes bool) error {
 	}
 	question := fmt.Sprintf("This ends %s. Programs in there close, and what is not saved is lost.\nSwitch to %s? [y/N] ",
 		strings.Join(ends, ", "), mode)
-	if !a.ask(question) {
-		return exitf(exitFailed, "not switched")
-	}
-	return nil
+	return a.ask(ctx, question)
 }
 
 // ask puts a question on the terminal; only yes is yes.
-func (a *app) ask(question string) bool {
+func (a *app) ask(ctx context.Context, question string) error {
 	fmt.Fprint(a.Stderr, question)
-	answer, _ := readLine(a.Stdin)
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return true
-	default:
-		return false
+	answers := make(chan string, 1)
+	go func() {
+		answer, _ := readLine(a.Stdin) // none is no
+		answers <- answer
+	}()
+	select {
+	case answer := <-answers:
+		if isYes(answer) {
+			return nil
+		}
+		return exitf(exitFailed, "not switched")
+	case <-ctx.Done():
+		fmt.Fprintln(a.Stderr)
+		return exitf(exitInterrupted, "not switched")
 	}
 }
 

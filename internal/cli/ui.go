@@ -117,9 +117,12 @@ func (u *ui) erase() {
 	}
 }
 
-// wrap breaks a text at spaces. A width under 20 is none: it would be worse.
+// minWrap is the narrowest width in which a text is wrapped.
+const minWrap = 20
+
+// wrap breaks a text at spaces. A width under minWrap is none: it would be worse.
 func wrap(text string, width int) []string {
-	if width < 20 || utf8.RuneCountInString(text) <= width {
+	if width < minWrap || utf8.RuneCountInString(text) <= width {
 		return []string{text}
 	}
 	var lines []string

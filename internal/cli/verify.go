@@ -31,7 +31,7 @@ func (a *app) verify(ctx context.Context) error {
 	if a.json {
 		err = a.printJSON(settings)
 	} else {
-		a.printSettings(settings)
+		a.paged(func() { a.printSettings(settings) })
 	}
 	drift := slices.ContainsFunc(settings, func(s manager1.Setting) bool { return !s.Settled })
 	if err == nil && drift {

@@ -44,7 +44,7 @@ func (a *app) why(ctx context.Context, mode string) error {
 	if a.json {
 		err = a.printJSON(fullWhy{mode, p.Allowed, can, blocking})
 	} else {
-		a.printAnswer(mode, p, can, blocking)
+		a.paged(func() { a.printAnswer(mode, p, can, blocking) })
 	}
 	if err == nil && !p.Allowed {
 		return silent(refusalCode(p.Verdicts, 0))
