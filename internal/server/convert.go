@@ -106,7 +106,7 @@ func recordRow(t fsm.Transition) manager1.Record {
 	r := manager1.Record{ID: t.ID, From: t.From, To: t.To, Event: t.Event, Trigger: t.Trigger, Reason: t.Reason,
 		RequesterUID: t.UID, Outcome: string(t.Outcome), Mode: t.Mode, Message: t.Message, Lost: lostLines(t.Lost),
 		Started: t.Started, Finished: t.Finished, DurationMS: elapsed(t.Started, t.Finished), Override: t.Override,
-		Verdicts: verdictRows(t.Verdicts), Steps: stepRows(t.Steps, nil), Facts: string(t.Facts)}
+		Verdicts: verdictRows(t.Verdicts), Steps: stepRows(t.Steps, t.Ends), Facts: string(t.Facts)}
 	if t.Outcome == fsm.Stuck {
 		r.Mode = manager1.ModeTransitioning
 	}

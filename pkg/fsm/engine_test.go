@@ -324,6 +324,19 @@ func TestWhatWasLostIsSaid(t *testing.T) {
 	})
 }
 
+func TestTheHistoryKeepsWhoseSessionsEnded(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, _ *fsmtest.World, e *fsm.Engine) {
+		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "compute", SkipCountdown: true}); err != nil {
+			t.Fatal(err)
+		}
+		settle(e)
+		if last := e.State().Last; last.Outcome != fsm.Settled || len(last.Ends) != 1 || last.Ends[0].ID != "3" || len(last.Lost) > 0 {
+			t.Errorf("%s: ends %v, lost %v", last.Outcome, last.Ends, last.Lost)
+		}
+	})
+}
+
 func TestAThroughEdgeReadsTransitioningUntilItIsUndone(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *fsmtest.World, e *fsm.Engine) {

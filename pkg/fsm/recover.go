@@ -236,6 +236,7 @@ func (e *Engine) adoptedLocked(before Document, mode Mode) {
 	if before.Open != nil {
 		t = before.Open.Transition
 		t.Outcome, t.Mode, t.Finished, t.Lost = Settled, mode.Name, time.Now(), endedSessions(before.Open)
+		t.Ends = before.Open.Ends
 		t.Message = "adopted after it was stuck: the machine is in " + mode.Name + " mode"
 		e.degradeIf(e.cfg.History.Append(t), "cannot write the history")
 		e.last = &t

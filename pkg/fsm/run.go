@@ -356,6 +356,7 @@ func (e *Engine) closeLocked(r *run, end End, message string) {
 	if t.Steps == nil {
 		t.Steps = r.plan.Steps
 	}
+	t.Ends = r.plan.Ends
 	r.transition = t
 	e.run = nil
 	e.gen++

@@ -130,6 +130,9 @@ type Transition struct {
 	// Mode is the settled mode after it.
 	Mode    string `json:"mode"`
 	Message string `json:"message"`
+	// Ends are the sessions that the plan was to end; the status of the step
+	// that ends them says whether it did.
+	Ends []Session `json:"ends,omitempty"`
 	// Lost names the sessions that were ended and cannot be restored.
 	Lost     []Session `json:"lost,omitempty"`
 	Started  time.Time `json:"started"`
