@@ -132,6 +132,9 @@ install: ## into DESTDIR, under PREFIX
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/system.d dbus/org.modectl.Manager1.conf
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces dbus/org.modectl.*.xml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/polkit-1/actions dbus/org.modectl.policy
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/plasma/plasmoids/org.modectl.moded desktop/plasma/org.modectl.moded/metadata.json
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/plasma/plasmoids/org.modectl.moded/contents/ui desktop/plasma/org.modectl.moded/contents/ui/*.qml
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/plasma/plasmoids/org.modectl.moded/contents/code desktop/plasma/org.modectl.moded/contents/code/*.js
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded README.md CHANGELOG.md docs/howto-*.md
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/reference docs/reference/*.md
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples examples/*.toml examples/*.service examples/gate.conf

@@ -1,0 +1,44 @@
+import QtQuick
+import QtQuick.Layouts
+import org.kde.kirigami as Kirigami
+
+/**
+ * What is wrong, in the daemon's own words.
+ */
+ColumnLayout {
+    id: root
+
+    required property Manager manager
+    readonly property bool stuck: manager.phase === "stuck"
+    readonly property list<string> degraded: manager.present ? manager.degraded : []
+
+    spacing: Kirigami.Units.smallSpacing
+    visible: stuck || degraded.length > 0 || manager.error !== "" || manager.outcome !== ""
+
+    Message {
+        type: Kirigami.MessageType.Error
+        words: root.manager.error
+        onDismissed: root.manager.error = ""
+    }
+    Message {
+        type: Kirigami.MessageType.Warning
+        words: root.manager.outcome
+        onDismissed: root.manager.outcome = ""
+    }
+    Message {
+        type: Kirigami.MessageType.Error
+        words: root.stuck ? [root.manager.transition.message ?? "", i18n("In a terminal, “modectl recover --help” says how to go on.")].join("\n") : ""
+        dismissable: false
+    }
+    Repeater {
+        model: root.degraded
+
+        Message {
+            required property string modelData
+
+            type: Kirigami.MessageType.Warning
+            words: modelData
+            dismissable: false
+        }
+    }
+}
