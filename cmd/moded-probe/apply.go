@@ -2,14 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
+	"github.com/modectl/moded/internal/atomicfile"
 	"github.com/modectl/moded/internal/helper"
 	"github.com/modectl/moded/internal/probe/nvml"
 	"github.com/modectl/moded/pkg/actions"
@@ -28,7 +27,7 @@ func apply(ctx context.Context, order, report string, deadline time.Duration, ar
 		return fmt.Errorf("cannot understand %s: %w", order, err)
 	}
 	said := carryOut(ctx, deadline, what, text, append(argv, "obey"))
-	if err := leave(report, said); err != nil {
+	if err := atomicfile.WriteJSON(report, said); err != nil {
 		return fmt.Errorf("cannot write the report: %w", err)
 	}
 	var problems []error
@@ -66,26 +65,6 @@ func carryOut(ctx context.Context, deadline time.Duration, what actions.GPUOrder
 	case <-time.After(deadline / 10):
 		return nvml.Failed(what, fmt.Sprintf("no answer within %v", deadline))
 	}
-}
-
-// leave writes the report beside and renames it.
-func leave(path string, report actions.GPUReport) error {
-	text, err := json.Marshal(report)
-	if err != nil {
-		return err
-	}
-	beside, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = beside.Write(text)
-	if err = errors.Join(err, beside.Close()); err == nil {
-		err = os.Rename(beside.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(beside.Name()) // the other error is the one that tells
-	}
-	return err
 }
 
 // obey is the child.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/modectl/moded/internal/atomicfile"
 	"github.com/modectl/moded/pkg/fsm"
 )
 
@@ -34,9 +35,7 @@ func (i *issue) Changed(s fsm.State) {
 		return
 	}
 	text := fmt.Sprintf("This machine is in %s mode, without a desktop. Log in here and say: modectl switch %s\n\n", s.Mode, way)
-	if os.WriteFile(path+".new", []byte(text), 0o644) == nil {
-		_ = os.Rename(path+".new", path)
-	}
+	_ = atomicfile.Write(path, []byte(text), 0o644)
 }
 
 // Started and the others change nothing at the console.

@@ -2,14 +2,13 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/modectl/moded/dbus/manager1"
+	"github.com/modectl/moded/internal/atomicfile"
 	"github.com/modectl/moded/internal/metrics"
 )
 
@@ -47,7 +46,10 @@ func (a *app) metrics(ctx context.Context, file string, look bool) error {
 		return err
 	}
 	s.Down = err != nil
-	return replaceFile(file, metrics.Text(s))
+	if err := atomicfile.Write(file, []byte(metrics.Text(s)), 0o644); err != nil {
+		return exitf(exitFailed, "cannot write %s: %v", file, err)
+	}
+	return nil
 }
 
 // measure reads all that there is to tell.
@@ -96,22 +98,4 @@ func newestSettled(history []manager1.Record) (ids []uint32) {
 		}
 	}
 	return ids
-}
-
-// replaceFile writes a file that is read while it is written.
-func replaceFile(path, text string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".moded-*")
-	if err != nil {
-		return exitf(exitFailed, "cannot write %s: %v", path, err)
-	}
-	_, err = f.WriteString(text)
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return exitf(exitFailed, "cannot write %s: %v", path, err)
-	}
-	return nil
 }

@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/modectl/moded/internal/atomicfile"
 )
 
 // lastGoodName is the file in the state directory, lastGoodVersion its form.
@@ -37,7 +38,7 @@ func SaveLastGood(dir string, c *Config) error {
 	if old, err := readLastGood(path); err == nil && bytes.Equal(old, raw) {
 		return nil
 	}
-	if err := replaceFile(path, raw); err != nil {
+	if err := atomicfile.WriteSynced(path, raw, 0o600); err != nil {
 		return fmt.Errorf("cannot keep last good configuration: %w", err)
 	}
 	return nil
@@ -76,29 +77,4 @@ func readLastGood(path string) ([]byte, error) {
 		return nil, errors.New("it is not a regular file of at most 16 MiB")
 	}
 	return io.ReadAll(io.LimitReader(f, maxLastGood))
-}
-
-// replaceFile writes a file so that a crash leaves the old or the new one.
-func replaceFile(path string, raw []byte) error {
-	temp := path + ".new"
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_CLOEXEC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(raw)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temp))
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 
+	"github.com/modectl/moded/internal/atomicfile"
 	"github.com/modectl/moded/pkg/actions"
 )
 
@@ -139,19 +140,9 @@ func (f Files) shutAgain(dir string) error {
 	return err
 }
 
-// replace writes a file beside and renames it, so that a unit that starts just
-// now reads the old text or the new one.
+// replace has a unit that starts just now read the old text or the new one.
 func replace(name, text string) error {
-	beside, err := os.CreateTemp(filepath.Dir(name), ".new-*")
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", name, err)
-	}
-	_, err = beside.WriteString(text)
-	if err = errors.Join(err, beside.Close()); err == nil {
-		err = os.Rename(beside.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(beside.Name()) // the other error is the one that tells
+	if err := atomicfile.Write(name, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("cannot write %s: %w", name, err)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/modectl/moded/internal/atomicfile"
 	"github.com/modectl/moded/pkg/fsm"
 )
 
@@ -93,11 +94,7 @@ func (m *Machine) save() error {
 	if err != nil {
 		return fmt.Errorf("cannot encode simulated machine: %w", err)
 	}
-	next := filepath.Join(m.dir, File+".new")
-	if err := os.WriteFile(next, raw, 0o600); err != nil {
-		return fmt.Errorf("cannot write simulated machine: %w", err)
-	}
-	if err := os.Rename(next, filepath.Join(m.dir, File)); err != nil {
+	if err := atomicfile.Write(filepath.Join(m.dir, File), raw, 0o600); err != nil {
 		return fmt.Errorf("cannot write simulated machine: %w", err)
 	}
 	return nil

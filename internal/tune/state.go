@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/modectl/moded/internal/atomicfile"
 )
 
 // save writes down what the knobs were, on disk before the first is turned.
@@ -17,24 +19,10 @@ func (m Machine) save(changes []change) error {
 	if err != nil {
 		return err
 	}
-	tmp := m.State + ".new"
-	err = writeSynced(tmp, raw)
-	if err == nil {
-		err = os.Rename(tmp, m.State)
-	}
-	if err != nil {
+	if err := atomicfile.WriteSynced(m.State, raw, 0o600); err != nil {
 		return fmt.Errorf("cannot write down what the knobs were: %w", err)
 	}
 	return nil
-}
-
-func writeSynced(path string, raw []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(raw)
-	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // Restore puts back what Hold turned, newest first, and forgets it. It may be

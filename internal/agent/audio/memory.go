@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/modectl/moded/internal/agent/pipewire"
+	"github.com/modectl/moded/internal/atomicfile"
 )
 
 // Remembered is what the keeper must not forget when it is restarted: how the
@@ -57,15 +57,7 @@ func (f File) Load() Remembered {
 
 // Save replaces the file.
 func (f File) Save(r Remembered) error {
-	raw, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("internal error: %w", err)
-	}
-	temporary := filepath.Join(filepath.Dir(string(f)), "."+filepath.Base(string(f))+".new")
-	if err := os.WriteFile(temporary, raw, 0o600); err != nil {
-		return fmt.Errorf("cannot remember the state of audio: %w", err)
-	}
-	if err := os.Rename(temporary, string(f)); err != nil {
+	if err := atomicfile.WriteJSON(string(f), r); err != nil {
 		return fmt.Errorf("cannot remember the state of audio: %w", err)
 	}
 	return nil

@@ -7,8 +7,9 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
+
+	"github.com/modectl/moded/internal/atomicfile"
 )
 
 // kept is what limits were before we set them, by slice and property.
@@ -50,16 +51,7 @@ func (m memory) load() (kept, error) {
 
 // save replaces the file.
 func (m memory) save(k kept) error {
-	raw, err := json.Marshal(k)
-	if err != nil {
-		return fmt.Errorf("internal error: %w", err)
-	}
-	temporary := filepath.Join(filepath.Dir(string(m)), "."+filepath.Base(string(m))+".new")
-	err = os.WriteFile(temporary, raw, 0o600)
-	if err == nil {
-		err = os.Rename(temporary, string(m))
-	}
-	if err != nil {
+	if err := atomicfile.WriteJSON(string(m), k); err != nil {
 		return fmt.Errorf("cannot write down how slices were limited: %w", err)
 	}
 	return nil
