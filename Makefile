@@ -5,8 +5,11 @@ SHELL := /bin/bash
 
 PREFIX     ?= /usr
 LIBEXECDIR ?= $(PREFIX)/lib/moded
-UNITDIR    ?= /usr/lib/systemd/system
-USERUNITDIR ?= /usr/lib/systemd/user
+# Not below PREFIX: PID 1 and its like look in /usr alone.
+LIBDIR     ?= /usr/lib
+UNITDIR    ?= $(LIBDIR)/systemd/system
+USERUNITDIR ?= $(LIBDIR)/systemd/user
+SYSCONFDIR ?= /etc
 DESTDIR    ?=
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unreleased)
 BIN        := build/bin
@@ -107,7 +110,7 @@ install: ## into DESTDIR, under PREFIX
 	install -Dm755 -t $(DESTDIR)$(PREFIX)/bin $(BIN)/modectl
 	ln -sf modectl $(DESTDIR)$(PREFIX)/bin/mode
 	install -Dm755 -t $(DESTDIR)$(LIBEXECDIR) $(BIN)/moded $(BIN)/moded-probe $(BIN)/moded-workload $(BIN)/moded-agent $(BIN)/moded-tune
-	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR)/default.target.wants $(DESTDIR)/etc/moded/moded.d
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR)/default.target.wants $(DESTDIR)$(SYSCONFDIR)/moded/moded.d
 	for unit in moded.service moded-probe.service moded-workload.service moded-tune.service moded-pressure.service moded-gpu.service moded-k3s-off.service; do
 	  sed 's|@libexecdir@|$(LIBEXECDIR)|' systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit
 	  chmod 644 $(DESTDIR)$(UNITDIR)/$$unit
@@ -127,8 +130,8 @@ install: ## into DESTDIR, under PREFIX
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions build/completion/modectl
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions build/completion/_modectl
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d build/completion/modectl.fish
-	install -Dm644 systemd/moded.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/moded.conf
-	install -Dm644 systemd/moded.catalog $(DESTDIR)/usr/lib/systemd/catalog/moded.catalog
+	install -Dm644 systemd/moded.tmpfiles $(DESTDIR)$(LIBDIR)/tmpfiles.d/moded.conf
+	install -Dm644 systemd/moded.catalog $(DESTDIR)$(LIBDIR)/systemd/catalog/moded.catalog
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/system.d dbus/org.modectl.Manager1.conf
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces dbus/org.modectl.*.xml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/polkit-1/actions dbus/org.modectl.policy
@@ -138,6 +141,7 @@ install: ## into DESTDIR, under PREFIX
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded README.md CHANGELOG.md docs/howto-*.md
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/reference docs/reference/*.md
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples examples/*.toml examples/*.service examples/gate.conf
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/nixos examples/nixos/*.nix
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/timers examples/timers/*
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/grafana examples/grafana/moded.json
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/kubernetes examples/kubernetes/*.yaml

@@ -1,0 +1,5 @@
+{ inputs, ... }:
+{
+  imports = [ inputs.moded.nixosModules.default ];
+  services.moded.enable = true;
+}

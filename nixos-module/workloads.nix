@@ -1,0 +1,45 @@
+# The units of AI servers and of k3s, so that modes can move them.
+{ config, lib, ... }:
+let
+  cfg = config.services.moded;
+  nameOf = lib.removeSuffix ".service";
+
+  steered = {
+    # The mode decides whether it runs: at boot it would find no environment file.
+    wantedBy = lib.mkForce [ ];
+    # The gate. Those of vllm.service and k3s.service come with the package, too.
+    unitConfig.ConditionPathExists = [ "!/run/moded/deny/%n" ];
+    serviceConfig = {
+      # Which cards it has. No dash: without the file it must not start, for CUDA
+      # would show it all cards.
+      EnvironmentFile = [ "/run/moded/env/%n" ];
+      # The engine and its workers are children, and hold the cards.
+      KillMode = lib.mkDefault "mixed";
+      # More than vLLM's own --shutdown-timeout; how long the loading may take is
+      # the configuration's ready-timeout.
+      TimeoutStopSec = lib.mkDefault "45s";
+      TimeoutStartSec = lib.mkDefault "infinity";
+    };
+  };
+in
+{
+  config = lib.mkIf cfg.enable {
+    systemd.services = lib.mkMerge [
+      (lib.mapAttrs' (_: server: lib.nameValuePair (nameOf server.unit) steered) cfg.settings.vllm)
+      # k3s.service itself stays as it is: its KillMode=process leaves containers
+      # running, with their cards, when it stops. So mode "off" ends them by the
+      # script of the k3s package, which brings its own PATH.
+      {
+        moded-k3s-off = {
+          restartIfChanged = false;
+          serviceConfig = lib.mkIf config.services.k3s.enable {
+            ExecStart = [
+              ""
+              "${config.services.k3s.package}/bin/k3s-killall.sh"
+            ];
+          };
+        };
+      }
+    ];
+  };
+}
