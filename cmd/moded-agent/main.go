@@ -1,6 +1,6 @@
 // Command moded-agent is the helper of moded in a user's manager: see package
-// agent. It ends with 0 when it is told to, and with 1 when a bus goes away:
-// its unit starts it again then.
+// agent. It ends with 0 when it is told to, with 1 when a bus goes away, and with
+// 75 when an upgrade has replaced it: its unit starts it again then.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/godbus/dbus/v5"
@@ -28,6 +29,16 @@ import (
 
 // cgroups is where systemd mounts the hierarchy of control groups.
 const cgroups = "/sys/fs/cgroup"
+
+// exitReplaced is EX_TEMPFAIL, which the unit takes for no failure.
+const exitReplaced = 75
+
+// replaced tells whether the file that this program was started from is gone,
+// as it is when a package has brought another.
+func replaced() bool {
+	exe, err := os.Readlink("/proc/self/exe")
+	return err == nil && strings.HasSuffix(exe, " (deleted)")
+}
 
 // options are the flags.
 type options struct {
@@ -51,6 +62,10 @@ func main() {
 	err := run(ctx, o, log)
 	told := ctx.Err() != nil
 	stop()
+	if errors.Is(err, agent.ErrReplaced) {
+		log.Info("starting anew", zap.Error(err))
+		os.Exit(exitReplaced)
+	}
 	if err != nil && !told {
 		log.Error("agent ends", zap.Error(err))
 		os.Exit(1)
@@ -98,7 +113,7 @@ func run(ctx context.Context, o options, log *zap.Logger) error {
 	defer func() { _ = units.Close() }()
 
 	note := func(event string, err error) { log.Info(event, zap.Error(err)) }
-	a := &agent.Agent{Conn: conn, Version: version.Version, Units: units, Log: note}
+	a := &agent.Agent{Conn: conn, Version: version.Version, Units: units, Log: note, Replaced: replaced}
 	keeper := audio.New(units, o.tools, audio.File(o.state), calm(a.Report))
 	teller := notify.New(desktop(ctx, units, note), manager1.New(conn), notify.Terminals{}.Write, note)
 	a.Audio, a.Notify = keeper, teller

@@ -46,6 +46,7 @@ type daemon struct {
 	history *ledger.History
 	lock    io.Closer
 	supervisor
+	renewal *renewal
 	// problem is what is wrong with the configuration, and a sentence in
 	// Degraded until a reload finds it mended.
 	problem string
@@ -57,7 +58,7 @@ type daemon struct {
 
 // assemble makes all parts and starts none.
 func assemble(ctx context.Context, o options) (*daemon, error) {
-	d := &daemon{o: o, log: journal.New(levelOf(o))}
+	d := &daemon{o: o, log: journal.New(levelOf(o)), renewal: newRenewal()}
 	var err error
 	if d.lock, err = ledger.Lock(o.stateDir); err != nil {
 		return nil, err
@@ -125,7 +126,7 @@ func (d *daemon) run() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
 	var background <-chan error // nil: nothing that could end
 	if d.machine.background != nil {
 		done, err := d.machine.background(ctx)
@@ -152,13 +153,21 @@ func (d *daemon) run() error {
 	for {
 		select {
 		case s := <-signals:
-			if s == syscall.SIGHUP {
+			switch s {
+			case syscall.SIGHUP:
 				if err := d.reload(ctx); err != nil {
 					d.log.Warn("reload refused", zap.Error(err))
 				}
-				continue
+			case syscall.SIGUSR1:
+				d.renew()
+			default:
+				return d.stop(d.machine.retire)
 			}
-			return d.stop()
+		case <-d.renewal.due:
+			if d.engine.StopAtRest() {
+				d.log.Info("starting anew")
+				return d.stop(nil) // gates stay shut in between
+			}
 		case <-d.server.Done():
 			return errBusLost
 		case err := <-background:
@@ -199,8 +208,9 @@ func (d *daemon) bootMode() string {
 	return mode
 }
 
-// stop undoes what is open and ends. While it undoes, it asks systemd for time.
-func (d *daemon) stop() error {
+// stop undoes what is open, retires unless that is nil, and ends. While it
+// undoes, it asks systemd for time.
+func (d *daemon) stop(retire func() error) error {
 	d.stopping.Store(true)
 	_ = d.Stopping("undoing what is open")
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownLimit)
@@ -210,8 +220,8 @@ func (d *daemon) stop() error {
 	if err != nil {
 		d.log.Warn("left for the next start", zap.Error(err))
 	}
-	if d.machine.retire != nil {
-		if err := d.machine.retire(); err != nil {
+	if retire != nil {
+		if err := retire(); err != nil {
 			d.log.Warn("gates stay shut", zap.Error(err))
 		}
 	}
@@ -232,7 +242,7 @@ func (d *daemon) isStopping(ctx context.Context) bool {
 
 // observers of the engine. The console's is for the real machine alone.
 func (d *daemon) observers() observers {
-	all := observers{journal.NewStory(d.log), d.server, d.supervisor, d.watcher}
+	all := observers{journal.NewStory(d.log), d.server, d.supervisor, d.watcher, d.renewal}
 	if !d.o.simulated {
 		all = append(all, &issue{dir: issueDir, headless: d.wayOut})
 	}

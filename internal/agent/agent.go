@@ -18,6 +18,9 @@ import (
 // ErrBusGone says that the system bus ended the connection.
 var ErrBusGone = errors.New("the system bus is gone")
 
+// ErrReplaced says that an upgrade has put another program in this one's place.
+var ErrReplaced = errors.New("the agent was replaced by an upgrade")
+
 // Audio keeps the user's audio.
 type Audio interface {
 	Apply(ctx context.Context, order manager1.AudioOrder) (settled bool, detail string)
@@ -41,7 +44,7 @@ type Notifier interface {
 	Notify(n manager1.Notification)
 }
 
-// Agent serves one user on the system bus. Its fields but Log are mandatory,
+// Agent serves one user on the system bus. Its fields but the last two are mandatory,
 // and not changed once Run runs.
 type Agent struct {
 	Conn    *dbus.Conn
@@ -50,6 +53,10 @@ type Agent struct {
 	Units   Units
 	Slices  Slices
 	Notify  Notifier
+	// Replaced, if set, tells whether another program has taken this one's place.
+	// It is asked when there is a new daemon, which begins at rest: an agent that
+	// left in the middle of a transition would be missed.
+	Replaced func() bool
 	// Log, if set, is told what an admin would want to know tomorrow.
 	Log func(event string, err error)
 
@@ -87,7 +94,8 @@ func (a *Agent) Report(r audio.Report) {
 }
 
 // Run exports the agent, registers it with the daemon whenever there is one,
-// and reports to it, until ctx ends or the bus does, which is ErrBusGone.
+// and reports to it, until ctx ends, the bus does, which is ErrBusGone, or the
+// agent has to make room, which is ErrReplaced.
 func (a *Agent) Run(ctx context.Context) error {
 	a.setup()
 	if err := a.export(ctx); err != nil {
@@ -105,6 +113,9 @@ func (a *Agent) Run(ctx context.Context) error {
 		case s, open := <-owners:
 			if open {
 				l.ownerChanged(s)
+			}
+			if a.hasOwner() && a.Replaced != nil && a.Replaced() {
+				return ErrReplaced
 			}
 		case <-a.news:
 			l.unsent = true

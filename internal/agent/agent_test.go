@@ -117,8 +117,15 @@ func (p *parts) Stop(context.Context, ...string) error {
 // run runs an agent on the bus until the test ends.
 func run(t *testing.T, bus *bustest.Bus) (*agent.Agent, *parts, <-chan error) {
 	t.Helper()
+	return prepare(t, bus, func(*agent.Agent) {})
+}
+
+// prepare is run with a change to the agent before it runs.
+func prepare(t *testing.T, bus *bustest.Bus, change func(*agent.Agent)) (*agent.Agent, *parts, <-chan error) {
+	t.Helper()
 	p := &parts{orders: make(chan manager1.AudioOrder, 8), notices: make(chan manager1.Notification, 8), session: "active"}
 	a := &agent.Agent{Conn: bus.Connect(t), Version: "1", Audio: p, Units: p, Slices: limits{}, Notify: p}
+	change(a)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
@@ -190,6 +197,24 @@ func TestTheAgentRegistersWithEachNewDaemon(t *testing.T) {
 		next(t, "registration", d.registered)
 		next(t, "report", d.reports)
 		_ = d.conn.Close()
+	}
+}
+
+func TestAnAgentThatWasReplacedMakesRoomWhenThereIsANewDaemon(t *testing.T) {
+	t.Parallel()
+	bus := bustest.Start(t)
+	d := serve(t, bus)
+	a, _, ended := prepare(t, bus, func(a *agent.Agent) { a.Replaced = func() bool { return true } })
+	a.Report(report("active", 0))
+	next(t, "registration", d.registered)
+	a.Report(report("inactive", 0))
+	for next(t, "report", d.reports).Summary.PipeWire != "inactive" { // it goes on with this one
+		continue
+	}
+	_ = d.conn.Close()
+	serve(t, bus)
+	if err := next(t, "end", ended); !errors.Is(err, agent.ErrReplaced) {
+		t.Errorf("ended with %v", err)
 	}
 }
 

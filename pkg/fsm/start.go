@@ -297,3 +297,16 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 		return fmt.Errorf("cannot finish undoing: %w", ctx.Err())
 	}
 }
+
+// StopAtRest is Shutdown where nothing is under way, and nothing otherwise; it
+// tells which. A plan that is stuck is no reason to wait: it is on disk, and the
+// next start takes it up as it is.
+func (e *Engine) StopAtRest() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.run != nil || e.background.busy() {
+		return false
+	}
+	e.stop(errShutdown)
+	return true
+}

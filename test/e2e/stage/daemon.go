@@ -111,6 +111,12 @@ func (d *Daemon) Stop(ctx context.Context) error {
 	}
 }
 
+// Renew tells the daemon to end as soon as nothing is under way.
+func (d *Daemon) Renew() error { return d.cmd.Process.Signal(syscall.SIGUSR1) }
+
+// Err is how the daemon ended, once it is gone.
+func (d *Daemon) Err() error { return d.err }
+
 // Gone is closed when the daemon has ended.
 func (d *Daemon) Gone() <-chan struct{} { return d.gone }
 
