@@ -10,6 +10,7 @@ LIBDIR     ?= /usr/lib
 UNITDIR    ?= $(LIBDIR)/systemd/system
 USERUNITDIR ?= $(LIBDIR)/systemd/user
 SYSCONFDIR ?= /etc
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 DESTDIR    ?=
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unreleased)
 BIN        := build/bin
@@ -27,7 +28,7 @@ GATED      := display-manager gdm gdm3 sddm lightdm lxdm xdm wdm slim nodm greet
               cosmic-greeter plasmalogin vllm vllm@ k3s k3s-agent
 LINTER     := $(shell $(GO) env GOPATH)/bin/golangci-lint
 
-.PHONY: help deps build man run demo test unit lint generate bench kube-test vm-test vm-test-long desktop-test fuzz install clean
+.PHONY: help deps build man run demo test unit lint generate bench kube-test vm-test vm-test-long desktop-test fuzz install deb clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -74,6 +75,7 @@ unit: deps ## go test -race over everything
 	rm -f "$$MODED_NOT_RUN"
 	# -count=1: the end-to-end tests run binaries that the cache does not see.
 	$(GO) test -race -count=1 -timeout 20m ./...
+	$(GO) -C packaging test ./...
 	if [ -s "$$MODED_NOT_RUN" ]; then
 	  echo "these were left out, because they need root:"
 	  sort -u "$$MODED_NOT_RUN"
@@ -82,6 +84,7 @@ unit: deps ## go test -race over everything
 lint: deps ## vet, format and house rules
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet -tags kube ./...
+	$(GO) -C packaging vet ./...
 	$(LINTER) run --build-tags kube ./...
 
 generate: ## everything that is made from something else: docs/reference, docs/demo.svg
@@ -125,10 +128,11 @@ install: ## into DESTDIR, under PREFIX
 	chmod 644 $(DESTDIR)$(USERUNITDIR)/moded-agent.service
 	ln -sf ../moded-agent.service $(DESTDIR)$(USERUNITDIR)/default.target.wants/moded-agent.service
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man1 build/man/*.1
+	ln -sf modectl.1 $(DESTDIR)$(PREFIX)/share/man/man1/mode.1
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man5 build/man/*.5
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/man/man8 build/man/*.8
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions build/completion/modectl
-	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/zsh/site-functions build/completion/_modectl
+	install -Dm644 -t $(DESTDIR)$(ZSHDIR) build/completion/_modectl
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d build/completion/modectl.fish
 	install -Dm644 systemd/moded.tmpfiles $(DESTDIR)$(LIBDIR)/tmpfiles.d/moded.conf
 	install -Dm644 systemd/moded.catalog $(DESTDIR)$(LIBDIR)/systemd/catalog/moded.catalog
@@ -138,13 +142,21 @@ install: ## into DESTDIR, under PREFIX
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/plasma/plasmoids/org.modectl.moded desktop/plasma/org.modectl.moded/metadata.json
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/plasma/plasmoids/org.modectl.moded/contents/ui desktop/plasma/org.modectl.moded/contents/ui/*.qml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/plasma/plasmoids/org.modectl.moded/contents/code desktop/plasma/org.modectl.moded/contents/code/*.js
-	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded README.md CHANGELOG.md docs/howto-*.md
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded README.md CHANGELOG.md docs/howto-*.md docs/debian.md
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/reference docs/reference/*.md
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples examples/*.toml examples/*.service examples/gate.conf
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/nixos examples/nixos/*.nix
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/timers examples/timers/*
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/grafana examples/grafana/moded.json
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/kubernetes examples/kubernetes/*.yaml
+
+deb: build ## Debian packages into build/deb, from what make install lays down; lintian judges them
+	@test/deps.sh deb $(GOLANGCI)
+	rm -rf build/deb build/deb-root
+	$(MAKE) --no-print-directory install DESTDIR="$$PWD/build/deb-root" PREFIX=/usr ZSHDIR=/usr/share/zsh/vendor-completions
+	date="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)}"
+	$(GO) -C packaging run ./deb -root "$$PWD/build/deb-root" -version "$(VERSION)" -date "$$date" -out "$$PWD/build/deb"
+	lintian --fail-on error build/deb/*.deb
 
 clean: ## what was built
 	rm -rf build

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building and testing need and is missing: through apt when root,
 # else it prints the line to run. $1 is what for: build, test, which is that and
-# all of make test, or bench, which is the peers; $2 is the version of
-# golangci-lint.
+# all of make test, deb, which is packages, or bench, which is the peers; $2 is the
+# version of golangci-lint.
 set -euo pipefail
 
 missing=()
@@ -11,7 +11,11 @@ need gcc gcc
 need /usr/include/stdlib.h libc6-dev
 need git git
 need dbus-daemon dbus-daemon
+if [ "$1" = deb ]; then
+  need lintian lintian
+fi
 if [ "$1" = test ]; then
+  need dpkg dpkg
   need /usr/share/dbus-1/system.conf dbus
   need /usr/lib/polkit-1/polkitd polkitd
   need nix-instantiate nix-bin
