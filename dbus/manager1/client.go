@@ -36,6 +36,9 @@ func Dial(bus string) (*Client, error) {
 	return New(conn), nil
 }
 
+// Conn is the connection, for questions to others on the same bus.
+func (c *Client) Conn() *dbus.Conn { return c.conn }
+
 // Close closes the connection.
 func (c *Client) Close() error { return c.conn.Close() }
 

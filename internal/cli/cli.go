@@ -113,11 +113,13 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
+const systemBus = "system"
+
 func (a *app) defaultBus() string {
 	if bus := a.Getenv("MODECTL_BUS"); bus != "" {
 		return bus
 	}
-	return "system"
+	return systemBus
 }
 
 // begin runs before every command.

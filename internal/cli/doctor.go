@@ -13,19 +13,35 @@ import (
 	"github.com/modectl/moded/internal/doctor"
 )
 
-func (a *app) doctorCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "doctor", Short: "Look for what is in the machine's way", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
-	cmd.AddCommand(a.doctorAudioCommand())
-	return cmd
-}
-
 // doctorOptions say which machine is looked at.
 type doctorOptions struct {
 	root   string
 	config []string
+}
+
+func (a *app) doctorCommand() *cobra.Command {
+	var o doctorOptions
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "Say what keeps moded from doing what its configuration wants", Args: cobra.NoArgs,
+		Long: `Looks at all that moded stands on: the bus, the daemon and its version, the
+configuration, the units that modes name and their gates, GPUs and their drivers,
+agents of users, polkit, the kernel. Each finding says what is wrong, what comes
+of it, and the command that mends it. Changes nothing, works without the daemon,
+and needs no rights, though root may see more.
+
+Levels are ok, note (a cost that has its reasons), warning (something does not
+work as it might), fail (something cannot work) and unknown. Exit code 0 when
+nothing is wrong, 1 with a warning or a failure.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context(), o) },
+	}
+	o.flags(cmd)
+	cmd.AddCommand(a.doctorAudioCommand())
+	return a.jsonFlag(cmd)
+}
+
+func (o *doctorOptions) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.root, "root", "", "look at the machine whose files are below `DIR`, and at no bus but that of --bus")
+	cmd.Flags().StringArrayVar(&o.config, "config", nil, "read `FILE` over the embedded default, not the machine's configuration; may be given again")
 }
 
 func (a *app) doctorAudioCommand() *cobra.Command {
@@ -40,8 +56,7 @@ no rights: run it as the user who makes the music.
 Exit code 1 when something is wrong.`,
 		RunE: func(*cobra.Command, []string) error { return a.doctorAudio(o) },
 	}
-	cmd.Flags().StringVar(&o.root, "root", "", "look at the machine whose files are below `DIR`")
-	cmd.Flags().StringArrayVar(&o.config, "config", nil, "read `FILE` over the embedded default, not the machine's configuration; may be given again")
+	o.flags(cmd)
 	return a.jsonFlag(cmd)
 }
 
@@ -96,10 +111,10 @@ func studioOf(o doctorOptions) (s doctor.Studio, why string) {
 }
 
 var doctorSigns = map[doctor.Level]string{
-	doctor.Fine: manager1.Pass, doctor.Note: "note", doctor.Warning: manager1.Warn, doctor.Unknown: "unknown",
+	doctor.Fine: manager1.Pass, doctor.Note: "note", doctor.Warning: manager1.Warn, doctor.Failure: manager1.Deny, doctor.Unknown: "unknown",
 }
 
-var doctorStyles = map[doctor.Level]style{doctor.Fine: green, doctor.Note: dim, doctor.Warning: yellow, doctor.Unknown: dim}
+var doctorStyles = map[doctor.Level]style{doctor.Fine: green, doctor.Note: dim, doctor.Warning: yellow, doctor.Failure: red, doctor.Unknown: dim}
 
 // doctorTimes word when a remedy takes effect.
 var doctorTimes = map[string]string{
@@ -108,21 +123,7 @@ var doctorTimes = map[string]string{
 }
 
 func (a *app) printDoctor(r doctor.Report) {
-	width := longest(r.Findings, func(f doctor.Finding) string { return f.Check })
-	for _, f := range r.Findings {
-		sign := map[string]string{"note": "·", "unknown": "?"}[doctorSigns[f.Level]]
-		if sign == "" {
-			sign = a.ui.signs[doctorSigns[f.Level]]
-		}
-		if sign == "·" && a.ui.arrow == "->" {
-			sign = "."
-		}
-		head := a.ui.paint(doctorStyles[f.Level], sign) + " " + pad(f.Check, width) + "  "
-		a.ui.text(head, plain, f.Summary)
-		if f.Remedy != "" {
-			a.ui.text(strings.Repeat(" ", visible(head)), dim, doctorTimes[f.At]+": "+f.Remedy)
-		}
-	}
+	a.printFindings(r.Findings)
 	if len(r.Sets) > 0 {
 		a.ui.printf("")
 		a.ui.text(r.Mode+" sets at run time: ", plain, strings.Join(r.Sets, "; "))
@@ -131,8 +132,43 @@ func (a *app) printDoctor(r doctor.Report) {
 	a.ui.printf("%s", doctorTotal(r))
 }
 
+func (a *app) printFindings(list []doctor.Finding) {
+	width := longest(list, func(f doctor.Finding) string { return f.Check })
+	for _, f := range list {
+		head := a.ui.paint(doctorStyles[f.Level], a.doctorSign(f.Level)) + " " + pad(f.Check, width) + "  "
+		indent := strings.Repeat(" ", visible(head))
+		if a.ui.width > 0 && a.ui.width-visible(head) < readable {
+			a.ui.printf("%s", strings.TrimRight(head, " "))
+			head, indent = "  ", "  "
+		}
+		a.ui.text(head, plain, f.Summary)
+		if f.Why != "" {
+			a.ui.text(indent, dim, f.Why)
+		}
+		if f.Remedy != "" {
+			a.ui.text(indent, dim, doctorTimes[f.At]+": "+f.Remedy)
+		}
+	}
+}
+
+func (a *app) doctorSign(l doctor.Level) string {
+	switch sign := doctorSigns[l]; {
+	case sign == "unknown":
+		return "?"
+	case sign != "note":
+		return a.ui.signs[sign]
+	case a.ui.arrow == "->":
+		return "."
+	}
+	return "·"
+}
+
 func doctorTotal(r doctor.Report) string {
-	total := fmt.Sprintf("%d fine, %s", r.Count(doctor.Fine), plural(r.Count(doctor.Warning), "warning", "warnings"))
+	failed := ""
+	if n := r.Count(doctor.Failure); n > 0 {
+		failed = plural(n, "failure", "failures") + ", "
+	}
+	total := failed + fmt.Sprintf("%d fine, %s", r.Count(doctor.Fine), plural(r.Count(doctor.Warning), "warning", "warnings"))
 	if n := r.Count(doctor.Note); n > 0 {
 		total += ", " + plural(n, "note", "notes")
 	}

@@ -34,6 +34,8 @@ type scene struct {
 	tty    bool // and so is standard output
 	width  int
 	env    map[string]string
+	// also puts others on the bus.
+	also func(t *testing.T, address string)
 	// after runs beside modectl, as soon as it has printed once.
 	after func(t *testing.T, address string)
 	once  string
@@ -54,6 +56,9 @@ func play(t *testing.T, s scene) result {
 	address := manager1test.Bus(t)
 	if s.daemon != nil {
 		s.daemon().Serve(t, address)
+	}
+	if s.also != nil {
+		s.also(t, address)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -1,6 +1,7 @@
 // Package doctor looks at a machine and says what is in the way of what it is
 // meant for, with what to do about it and when that takes effect. It changes
-// nothing, needs no rights, and asks no daemon.
+// nothing and needs no rights. System looks at what moded stands on, and is told
+// what the bus says; Audio asks no daemon.
 //
 // The checks of Audio are those of rtcqs (https://codeberg.org/rtcqs/rtcqs), seen
 // from a machine with modes: what a mode sets when it is entered need not be set
@@ -16,8 +17,10 @@ import (
 // Level is how a finding is to be taken.
 type Level string
 
-// The levels. A note is a cost that has its reasons: nothing is wrong.
+// The levels. A note is a cost that has its reasons: nothing is wrong. With a
+// failure something that the configuration wants cannot work.
 const (
+	Failure Level = "fail"
 	Fine    Level = "ok"
 	Note    Level = "note"
 	Warning Level = "warning"
@@ -38,6 +41,8 @@ type Finding struct {
 	Check   string `json:"check"`
 	Level   Level  `json:"level"`
 	Summary string `json:"summary"`
+	// Why says what comes of it.
+	Why string `json:"why,omitempty"`
 	// Remedy says what to do, and At when that takes effect.
 	Remedy string `json:"remedy,omitempty"`
 	At     string `json:"at,omitempty"`
