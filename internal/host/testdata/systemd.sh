@@ -17,4 +17,6 @@ mkdir "/sys/fs/cgroup/$name"
 cat > /dev/null
 echo 1 > "/sys/fs/cgroup/$name/cgroup.kill"
 wait
+# What the manager left behind is killed, and dies in its own time.
+until grep -q "populated 0" "/sys/fs/cgroup/$name/cgroup.events"; do sleep 0.05; done
 find "/sys/fs/cgroup/$name" -depth -type d -exec rmdir {} +
