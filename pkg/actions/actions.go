@@ -49,8 +49,9 @@ func New(h Hands) map[string]fsm.Action {
 	h.EnvDir = cmp.Or(h.EnvDir, "/run/moded/env")
 	h.Devices = inRounds(h.Devices)
 	jobs := jobs{units: h.Units, timing: h.Timing}
+	gates := gates{files: h.Files, jobs: jobs}
 	return map[string]fsm.Action{
-		"gui":         gui{Hands: h, jobs: jobs},
+		"gui":         gui{Hands: h, jobs: jobs, gates: gates},
 		"gpus":        gpus{devices: h.Devices, cards: h.Cards, orders: h.Orders, jobs: jobs, timing: h.Timing, turn: make(chan struct{}, 1)},
 		"target":      target{units: h.Units, jobs: jobs},
 		"units":       units{Hands: h, jobs: jobs},
@@ -58,9 +59,9 @@ func New(h Hands) map[string]fsm.Action {
 		"user-slices": userSlices{agents: h.Agents, timing: h.Timing},
 		"audio":       audio{agents: h.Agents, timing: h.Timing},
 		"tune":        tune{jobs: jobs},
-		"vllm":        vllm{Hands: h, jobs: jobs},
-		"k3s":         k3s{Hands: h, jobs: jobs},
-		"gate":        gate{files: h.Files, jobs: jobs},
+		"vllm":        vllm{Hands: h, jobs: jobs, gates: gates},
+		"k3s":         k3s{Hands: h, jobs: jobs, gates: gates},
+		"gate":        gate{gates: gates},
 		"hook":        hook{units: h.Units, jobs: jobs},
 	}
 }

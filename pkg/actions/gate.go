@@ -36,12 +36,45 @@ func (k k3s) Gates(_ string, want fsm.Value) []string {
 	return nil
 }
 
-// gate is the kind gate, which no mode states: a unit that a mode held, on the
-// way to one that leaves it to others.
-type gate struct {
+// gates looks at gates and moves them. They are named by the unit's Id; the name
+// that errors call the unit by may be an alias.
+type gates struct {
 	files Files
 	jobs  jobs
 }
+
+// shut tells whether the gate is.
+func (g gates) shut(name, id string) (bool, error) {
+	shut, err := g.files.Denied(id)
+	if err != nil {
+		return false, fmt.Errorf("cannot look at the gate of %s: %w", name, err)
+	}
+	return shut, nil
+}
+
+// set shuts or opens the gate, unless it stands so already.
+func (g gates) set(name, id string, shut bool) error {
+	if now, err := g.shut(name, id); err != nil || now == shut {
+		return err
+	}
+	if err := g.files.Deny(id, shut); err != nil {
+		return fmt.Errorf("cannot move the gate of %s: %w", name, err)
+	}
+	return nil
+}
+
+// move is set for a unit that may not exist, and has no gate then.
+func (g gates) move(ctx context.Context, name string, shut bool) error {
+	s, err := g.jobs.glance(ctx, name)
+	if err != nil || !s.exists() {
+		return err
+	}
+	return g.set(name, s.ID, shut)
+}
+
+// gate is the kind gate, which no mode states: a unit that a mode held, on the
+// way to one that leaves it to others.
+type gate struct{ gates gates }
 
 type gateSnapshot struct {
 	ID   string `json:"id"`
@@ -60,14 +93,11 @@ func (g gate) Capture(ctx context.Context, key string, _ fsm.Value) (fsm.Snapsho
 }
 
 func (g gate) look(ctx context.Context, key string) (gateSnapshot, error) {
-	s, err := g.jobs.state(ctx, key)
+	s, err := g.gates.jobs.state(ctx, key)
 	if err != nil {
 		return gateSnapshot{}, err
 	}
-	shut, err := g.files.Denied(s.ID)
-	if err != nil {
-		err = fmt.Errorf("cannot look at the gate of %s: %w", key, err)
-	}
+	shut, err := g.gates.shut(key, s.ID)
 	return gateSnapshot{ID: s.ID, Shut: shut}, err
 }
 
@@ -77,7 +107,7 @@ func (g gate) Do(ctx context.Context, key string, _ fsm.Value) error {
 	if err != nil || !now.Shut {
 		return err
 	}
-	return g.move(now.ID, false)
+	return g.gates.set(now.ID, now.ID, false)
 }
 
 // Undo shuts it again if it was.
@@ -86,14 +116,7 @@ func (g gate) Undo(_ context.Context, _ string, was fsm.Snapshot) error {
 	if err := was.Decode(&snapshot); err != nil || !snapshot.Shut {
 		return err
 	}
-	return g.move(snapshot.ID, true)
-}
-
-func (g gate) move(id string, shut bool) error {
-	if err := g.files.Deny(id, shut); err != nil {
-		return fmt.Errorf("cannot move the gate of %s: %w", id, err)
-	}
-	return nil
+	return g.gates.set(snapshot.ID, snapshot.ID, true)
 }
 
 // Settled tells whether it is open.

@@ -21,7 +21,8 @@ import (
 // left of the sessions is asked to end, forced to, and named.
 type gui struct {
 	Hands
-	jobs jobs
+	jobs  jobs
+	gates gates
 }
 
 type guiValue struct {
@@ -142,9 +143,9 @@ func (g gui) look(ctx context.Context, name string) (guiUnit, error) {
 	if err != nil || !s.exists() {
 		return guiUnit{Name: name}, err
 	}
-	shut, err := g.Files.Denied(s.ID)
+	shut, err := g.gates.shut(name, s.ID)
 	if err != nil {
-		return guiUnit{}, fmt.Errorf("cannot look at the gate of %s: %w", name, err)
+		return guiUnit{}, err
 	}
 	return guiUnit{Name: name, ID: s.ID, Active: !s.down(), Shut: shut}, nil
 }
@@ -172,7 +173,7 @@ func (g gui) Do(ctx context.Context, _ string, want fsm.Value) error {
 
 func (g gui) turnOn(ctx context.Context, names []string) error {
 	for _, name := range names {
-		if err := g.gate(ctx, name, false); err != nil {
+		if err := g.gates.move(ctx, name, false); err != nil {
 			return err
 		}
 	}
@@ -203,7 +204,7 @@ func (g gui) turnOff(ctx context.Context, names []string, planned []fsm.Session)
 		return err
 	}
 	for _, name := range names {
-		if err := g.gate(ctx, name, true); err != nil {
+		if err := g.gates.move(ctx, name, true); err != nil {
 			return err
 		}
 	}
@@ -220,18 +221,6 @@ func (g gui) stopAll(ctx context.Context, names []string) error {
 		if err := g.jobs.stop(ctx, name, g.Timing.UnitStop); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// gate shuts or opens the gate of a unit that exists.
-func (g gui) gate(ctx context.Context, name string, shut bool) error {
-	unit, err := g.look(ctx, name)
-	if err != nil || unit.ID == "" || unit.Shut == shut {
-		return err
-	}
-	if err := g.Files.Deny(unit.ID, shut); err != nil {
-		return fmt.Errorf("cannot move the gate of %s: %w", name, err)
 	}
 	return nil
 }

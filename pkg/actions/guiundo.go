@@ -25,7 +25,7 @@ func (g gui) Undo(ctx context.Context, _ string, was fsm.Snapshot) error {
 func (g gui) undoOff(ctx context.Context, was guiSnapshot) error {
 	for _, unit := range was.Units {
 		if !unit.Shut {
-			if err := g.gate(ctx, unit.Name, false); err != nil {
+			if err := g.gates.move(ctx, unit.Name, false); err != nil {
 				return err
 			}
 		}
@@ -63,7 +63,7 @@ func (g gui) undoOn(ctx context.Context, was guiSnapshot) error {
 	}
 	for _, unit := range was.Units {
 		if unit.Shut {
-			if err := g.gate(ctx, unit.Name, true); err != nil {
+			if err := g.gates.move(ctx, unit.Name, true); err != nil {
 				return err
 			}
 		}

@@ -18,7 +18,8 @@ import (
 // server did not answer then, from the cordon's own date.
 type k3s struct {
 	Hands
-	jobs jobs
+	jobs  jobs
+	gates gates
 }
 
 // The states. released is the rest value: nothing of the cluster's is at work
@@ -189,8 +190,8 @@ func (k k3s) Capture(ctx context.Context, _ string, want fsm.Value) (fsm.Snapsho
 		return "", err
 	}
 	was := k3sSnapshot{Value: v, Exists: s.exists(), Active: s.wanted()}
-	if was.Shut, err = k.Files.Denied(s.ID); err != nil {
-		return "", fmt.Errorf("cannot look at the gate of %s: %w", v.Unit, err)
+	if was.Shut, err = k.gates.shut(v.Unit, s.ID); err != nil {
+		return "", err
 	}
 	if was.Weight, err = k.weight(ctx, v); err != nil || !was.Active {
 		return fsm.NewValue(was), err
@@ -222,9 +223,9 @@ func (k k3s) Settled(ctx context.Context, _ string, want fsm.Value) (bool, error
 	if err != nil {
 		return false, err
 	}
-	shut, err := k.Files.Denied(s.ID)
+	shut, err := k.gates.shut(v.Unit, s.ID)
 	if err != nil {
-		return false, fmt.Errorf("cannot look at the gate of %s: %w", v.Unit, err)
+		return false, err
 	}
 	switch {
 	case v.State == k3sOff && (!s.down() || s.exists() && !shut):

@@ -35,7 +35,7 @@ func (k k3s) Do(ctx context.Context, _ string, want fsm.Value) error {
 
 // turnOn opens the gate and starts the unit, at the weight that it is to have.
 func (k k3s) turnOn(ctx context.Context, v k3sValue) error {
-	if err := k.gate(ctx, v.Unit, false); err != nil {
+	if err := k.gates.move(ctx, v.Unit, false); err != nil {
 		return err
 	}
 	if err := k.jobs.start(ctx, v.Unit, k.startLimit(v)); err != nil {
@@ -69,7 +69,7 @@ func (k k3s) turnOff(ctx context.Context, v k3sValue) error {
 	if err := k.release(ctx, v); err != nil {
 		return err
 	}
-	if err := k.gate(ctx, v.Unit, true); err != nil {
+	if err := k.gates.move(ctx, v.Unit, true); err != nil {
 		return err
 	}
 	return k.bringDown(ctx, v)
@@ -96,21 +96,6 @@ func (k k3s) bringDown(ctx context.Context, v k3sValue) error {
 	return err
 }
 
-// gate shuts or opens the gate of the unit, if there is such a unit.
-func (k k3s) gate(ctx context.Context, unit string, shut bool) error {
-	s, err := k.jobs.state(ctx, unit)
-	if err != nil || !s.exists() {
-		return err
-	}
-	if now, err := k.Files.Denied(s.ID); err != nil || now == shut {
-		return err
-	}
-	if err := k.Files.Deny(s.ID, shut); err != nil {
-		return fmt.Errorf("cannot move the gate of %s: %w", unit, err)
-	}
-	return nil
-}
-
 // Undo brings unit, gate, weight and node back to where they were.
 func (k k3s) Undo(ctx context.Context, _ string, snapshot fsm.Snapshot) error {
 	var was k3sSnapshot
@@ -123,13 +108,13 @@ func (k k3s) Undo(ctx context.Context, _ string, snapshot fsm.Snapshot) error {
 	if !was.Active {
 		return k.backDown(ctx, was)
 	}
-	if err := k.gate(ctx, was.Value.Unit, false); err != nil {
+	if err := k.gates.move(ctx, was.Value.Unit, false); err != nil {
 		return err
 	}
 	if err := k.jobs.start(ctx, was.Value.Unit, k.startLimit(was.Value)); err != nil {
 		return err
 	}
-	if err := errors.Join(k.weighBack(ctx, was), k.gate(ctx, was.Value.Unit, was.Shut)); err != nil {
+	if err := errors.Join(k.weighBack(ctx, was), k.gates.move(ctx, was.Value.Unit, was.Shut)); err != nil {
 		return err
 	}
 	if was.Node == nil {
@@ -179,7 +164,7 @@ func (k k3s) backDown(ctx context.Context, was k3sSnapshot) error {
 		err = k.backOut(ctx, v, was.Shut)
 	}
 	if err == nil {
-		err = errors.Join(k.weighBack(ctx, was), k.gate(ctx, v.Unit, was.Shut))
+		err = errors.Join(k.weighBack(ctx, was), k.gates.move(ctx, v.Unit, was.Shut))
 	}
 	if err != nil || s.down() {
 		return err

@@ -24,7 +24,8 @@ import (
 // and what held GPUs has let go of them, and its gate is shut.
 type vllm struct {
 	Hands
-	jobs jobs
+	jobs  jobs
+	gates gates
 }
 
 type vllmValue struct {
@@ -152,7 +153,7 @@ func (a vllm) Capture(ctx context.Context, _ string, want fsm.Value) (fsm.Snapsh
 	if was.Env, err = a.env(v.Unit); err != nil {
 		return "", err
 	}
-	if was.Shut, err = a.shut(s); err != nil {
+	if was.Shut, err = a.gates.shut(s.ID, s.ID); err != nil {
 		return "", err
 	}
 	if s.up() {
@@ -184,7 +185,7 @@ func (a vllm) turnOff(ctx context.Context, v vllmValue) error {
 	if err != nil || !s.exists() {
 		return err
 	}
-	if err := a.gate(s, true); err != nil {
+	if err := a.gates.set(s.ID, s.ID, true); err != nil {
 		return err
 	}
 	if err := a.end(ctx, v, true); err != nil {
@@ -202,7 +203,7 @@ func (a vllm) turnOn(ctx context.Context, v vllmValue) error {
 	if err != nil {
 		return err
 	}
-	if err := a.gate(s, false); err != nil {
+	if err := a.gates.set(s.ID, s.ID, false); err != nil {
 		return err
 	}
 	env, err := a.env(v.Unit)
@@ -249,7 +250,7 @@ func (a vllm) Undo(ctx context.Context, _ string, was fsm.Snapshot) error {
 			return err
 		}
 	}
-	return a.gate(s, goal.Shut)
+	return a.gates.set(s.ID, s.ID, goal.Shut)
 }
 
 // back brings the unit up again. That its server is ready is not waited for: the
@@ -260,7 +261,7 @@ func (a vllm) back(ctx context.Context, goal vllmSnapshot) error {
 		return err
 	}
 	if !s.up() {
-		if err := a.gate(s, false); err != nil {
+		if err := a.gates.set(s.ID, s.ID, false); err != nil {
 			return err
 		}
 		begun, err := a.start(ctx, goal.Unit, goal.ReadyTimeout.or(vllmReady))
@@ -301,7 +302,7 @@ func (a vllm) isOff(ctx context.Context, s UnitState) (bool, error) {
 	if !s.exists() || !s.down() {
 		return !s.exists(), nil
 	}
-	shut, err := a.shut(s)
+	shut, err := a.gates.shut(s.ID, s.ID)
 	if err != nil || !shut {
 		return false, err
 	}
@@ -318,7 +319,7 @@ func (a vllm) isOn(ctx context.Context, v vllmValue, s UnitState) (bool, error) 
 	if err != nil {
 		return false, err
 	}
-	shut, err := a.shut(s)
+	shut, err := a.gates.shut(s.ID, s.ID)
 	if text := v.environment(given); err != nil || shut || !s.up() || !sameText(env, &text) {
 		return false, err
 	}
@@ -331,27 +332,4 @@ func (a vllm) isOn(ctx context.Context, v vllmValue, s UnitState) (bool, error) 
 	}
 	problem, err := a.misheld(ctx, v, s.ID)
 	return err == nil && problem == "", err
-}
-
-// shut tells whether the unit's gate is.
-func (a vllm) shut(s UnitState) (bool, error) {
-	if !s.exists() {
-		return false, nil
-	}
-	shut, err := a.Files.Denied(s.ID)
-	if err != nil {
-		return false, fmt.Errorf("cannot look at the gate of %s: %w", s.ID, err)
-	}
-	return shut, nil
-}
-
-// gate shuts or opens the gate of a unit that exists.
-func (a vllm) gate(s UnitState, shut bool) error {
-	if now, err := a.shut(s); err != nil || now == shut {
-		return err
-	}
-	if err := a.Files.Deny(s.ID, shut); err != nil {
-		return fmt.Errorf("cannot move the gate of %s: %w", s.ID, err)
-	}
-	return nil
 }
