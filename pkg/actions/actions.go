@@ -134,6 +134,27 @@ func until(ctx context.Context, limit, every time.Duration, ask func() (ok bool,
 	}
 }
 
+// cleared looks until nothing is in the way any more, and returns what still is when
+// the time is up or ctx ends. A look that fails may be followed by one that sees:
+// only the last one's error counts, except that what does not exist stops it all.
+// waiting begins the sentence that whoever watches the step is told.
+func cleared(ctx context.Context, waiting string, limit, every time.Duration, look func() (inTheWay string, err error)) (left string, err error) {
+	var blind error
+	_, err = until(ctx, limit, every, func() (bool, error) {
+		left, blind = look()
+		switch {
+		case errors.Is(blind, fsm.ErrMissing):
+			return false, blind
+		case blind != nil:
+			fsm.Report(ctx, blind.Error())
+		case left != "":
+			fsm.Report(ctx, waiting+left)
+		}
+		return blind == nil && left == "", nil
+	})
+	return left, cmp.Or(err, blind)
+}
+
 // missing turns ErrNoUnit into what the planner looks for.
 func missing(what string, err error) error {
 	if errors.Is(err, ErrNoUnit) {

@@ -147,31 +147,17 @@ func (g gpus) Do(ctx context.Context, key string, want fsm.Value) error {
 
 // wait is the barrier.
 func (g gpus) wait(ctx context.Context, key string, want fsm.Value, limit time.Duration) error {
-	var holders []DeviceHolder
-	var blind error // the last look's; one that fails may be followed by one that sees
-	free, err := until(ctx, limit, 2*g.timing.Poll, func() (bool, error) {
-		holders, blind = g.inTheWay(ctx, key, want)
-		switch {
-		case errors.Is(blind, fsm.ErrMissing):
-			return false, blind
-		case blind != nil:
-			fsm.Report(ctx, blind.Error())
-		case len(holders) > 0:
-			fsm.Report(ctx, fmt.Sprintf("waiting for %s: held by %s", key, culprits(ctx, holders)))
-		}
-		return blind == nil && len(holders) == 0, nil
+	held, err := cleared(ctx, "waiting for "+key+": held by ", limit, 2*g.timing.Poll, func() (string, error) {
+		holders, err := g.inTheWay(ctx, key, want)
+		return culprits(ctx, holders), err
 	})
 	switch {
-	case err != nil && len(holders) > 0:
-		return fmt.Errorf("cannot wait for %s, held by %s: %w", key, culprits(ctx, holders), err)
-	case err != nil:
-		return err
-	case blind != nil:
-		return blind
-	case !free:
-		return fmt.Errorf("%s is still held by %s after %s", key, culprits(ctx, holders), limit)
+	case err != nil && held != "":
+		return fmt.Errorf("cannot wait for %s, held by %s: %w", key, held, err)
+	case held != "":
+		return fmt.Errorf("%s is still held by %s after %s", key, held, limit)
 	}
-	return nil
+	return err
 }
 
 // Settled tells whether nobody is in the way of the owner, and all is set as

@@ -161,23 +161,11 @@ func (r *remains) await(ctx context.Context) error {
 			return fmt.Errorf("cannot kill what is left of %s: %w", r.unit.ID, err)
 		}
 	}
-	var left string
-	var blind error
-	ok, err := until(ctx, r.Timing.GPUBarrier, 2*r.Timing.Poll, func() (bool, error) {
-		if left, blind = r.left(ctx); blind == nil && left != "" {
-			fsm.Report(ctx, "waiting: "+left)
-		}
-		return blind == nil && left == "", nil
-	})
-	switch {
-	case err != nil:
-		return err
-	case blind != nil:
-		return blind
-	case !ok:
-		return fmt.Errorf("%s was stopped, but %s", r.unit.ID, left)
+	left, err := cleared(ctx, "waiting: ", r.Timing.GPUBarrier, 2*r.Timing.Poll, func() (string, error) { return r.left(ctx) })
+	if err == nil && left != "" {
+		err = fmt.Errorf("%s was stopped, but %s", r.unit.ID, left)
 	}
-	return nil
+	return err
 }
 
 // empty tells whether the unit is down and its cgroup empty.

@@ -126,24 +126,12 @@ func (a vllm) awaitHeld(ctx context.Context, v vllmValue) error {
 	if err != nil {
 		return err
 	}
-	var problem string
-	var blind error
-	ok, err := until(ctx, a.Timing.GPUBarrier, 2*a.Timing.Poll, func() (bool, error) {
-		problem, blind = a.misheld(ctx, v, s.ID)
-		if blind == nil && problem != "" {
-			fsm.Report(ctx, "waiting: "+problem)
-		}
-		return blind == nil && problem == "", nil
-	})
-	switch {
-	case err != nil:
-		return err
-	case blind != nil:
-		return blind
-	case !ok:
-		return errors.New(problem + ": see what it says of its devices, journalctl -u " + v.Unit)
+	problem, err := cleared(ctx, "waiting: ", a.Timing.GPUBarrier, 2*a.Timing.Poll,
+		func() (string, error) { return a.misheld(ctx, v, s.ID) })
+	if err == nil && problem != "" {
+		err = errors.New(problem + ": see what it says of its devices, journalctl -u " + v.Unit)
 	}
-	return nil
+	return err
 }
 
 // resume lets the server accept requests again.
