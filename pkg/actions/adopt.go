@@ -30,8 +30,8 @@ func (a audio) Resembles(ctx context.Context, _ string, want fsm.Value) (bool, e
 // Resume gives the order of the mode that the daemon found itself in. Agents
 // that follow it already notice nothing.
 func (a audio) Resume(_ string, want fsm.Value) {
-	if _, err := decodeAudio(want); err == nil && a.agents.Standing("audio") != want {
-		a.agents.Order("audio", want)
+	if _, err := decodeAudio(want); err == nil {
+		a.order().give(want)
 	}
 }
 

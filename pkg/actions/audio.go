@@ -1,12 +1,10 @@
 package actions
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/modectl/moded/pkg/fsm"
@@ -24,11 +22,6 @@ type audioValue struct {
 	State   string `json:"state"` // on, realtime, off
 	Quantum uint32 `json:"quantum,omitempty"`
 	Rate    uint32 `json:"rate,omitempty"`
-}
-
-type audioSnapshot struct {
-	// Standing is the order before; null when there was none.
-	Standing fsm.Value `json:"standing"`
 }
 
 // audioOn is what agents do when nobody orders anything.
@@ -74,9 +67,13 @@ func (a audio) Describe(_ string, want fsm.Value, _ bool) (summary string, detai
 	}
 }
 
+func (a audio) order() standing {
+	return standing{agents: a.agents, timing: a.timing, kind: "audio", name: "audio", long: "audio", patience: a.timing.Audio}
+}
+
 // Capture keeps the standing order.
 func (a audio) Capture(context.Context, string, fsm.Value) (fsm.Snapshot, error) {
-	return fsm.NewValue(audioSnapshot{Standing: a.agents.Standing("audio")}), nil
+	return a.order().capture(), nil
 }
 
 // Do gives the order and waits until it is followed. Where it stands already and
@@ -94,40 +91,19 @@ func (a audio) Do(ctx context.Context, _ string, want fsm.Value) error {
 	if !stands {
 		a.agents.Order("audio", want)
 	}
-	left, err := a.followed(ctx, want)
-	switch {
-	case err != nil:
-		return fmt.Errorf("cannot wait for audio: %w", err)
-	case len(left) > 0:
-		return fmt.Errorf("audio is not as ordered after %s: %s", a.timing.Audio, strings.Join(left, ", "))
-	}
-	return nil
+	return a.order().obeyed(ctx, a.insisting(ctx, want))
 }
 
-// Undo gives the order of before again, whatever stands now: the daemon may
-// have forgotten ours in between, the agents have not. It waits for them, but a
-// user's PipeWire that does not come back does not stand in the way of the rest
-// of the rollback.
+// Undo gives the order of before again.
 func (a audio) Undo(ctx context.Context, _ string, was fsm.Snapshot) error {
-	var snapshot audioSnapshot
-	if err := was.Decode(&snapshot); err != nil {
+	order, stood, err := before(was, audioOn)
+	if err == nil {
+		_, err = decodeAudio(order)
+	}
+	if err != nil {
 		return err
 	}
-	order := snapshot.Standing
-	if order == "" {
-		order = audioOn
-	}
-	if _, err := decodeAudio(order); err != nil {
-		return err
-	}
-	a.agents.Order("audio", order)
-	if _, err := a.followed(ctx, order); err != nil {
-		return fmt.Errorf("cannot wait for audio: %w", err)
-	}
-	if snapshot.Standing == "" {
-		a.agents.Order("audio", "")
-	}
-	return nil
+	return a.order().back(ctx, order, stood, a.insisting(ctx, order))
 }
 
 // Settled tells whether the order stands and everybody follows it. With nobody
@@ -151,27 +127,11 @@ func (a audio) standing() fsm.Value {
 	return audioOn
 }
 
-// followed waits until nobody is left who does not follow, and returns those
-// who are left when time is up. An agent that does not answer is one of them.
-func (a audio) followed(ctx context.Context, want fsm.Value) (left []string, err error) {
-	insist := func(uid uint32) (string, error) {
-		settled, detail, err := a.agents.Apply(ctx, uid, "audio", want)
-		if settled || err != nil {
-			return "", err
-		}
-		return cmp.Or(detail, silent), nil
+// insisting is deviants while they are told to follow.
+func (a audio) insisting(ctx context.Context, want fsm.Value) func() ([]string, error) {
+	return func() ([]string, error) {
+		return a.deviants(ctx, want, func(uid uint32) (string, error) { return a.order().insist(ctx, uid, want, silent) })
 	}
-	_, err = until(ctx, a.timing.Audio, 2*a.timing.Poll, func() (bool, error) {
-		var err error
-		if left, err = a.deviants(ctx, want, insist); err != nil {
-			left = []string{err.Error()}
-		}
-		if len(left) > 0 {
-			fsm.Report(ctx, "waiting for audio: "+strings.Join(left, ", "))
-		}
-		return len(left) == 0, nil
-	})
-	return left, err
 }
 
 // disobedient is deviants at a mere look, which lets silence pass: the order
@@ -189,23 +149,15 @@ func (a audio) deviants(ctx context.Context, want fsm.Value, ask func(uid uint32
 		return nil, err
 	}
 	registered := a.agents.Registered()
-	for _, uid := range registered {
+	left, err = a.order().each(ctx, func(uid uint32) (string, error) {
 		why, err := a.conforms(ctx, uid, v)
 		if err == nil && why == silent {
-			why, err = ask(uid)
+			return ask(uid)
 		}
-		if err != nil && !slices.Contains(a.agents.Registered(), uid) {
-			continue // it left while we asked
-		}
-		if err != nil {
-			return nil, fmt.Errorf("cannot ask agent of uid %d: %w", uid, err)
-		}
-		if why != "" {
-			left = append(left, fmt.Sprintf("uid %d: %s", uid, why))
-		}
-	}
-	if v.State != "off" {
-		return left, nil
+		return why, err
+	})
+	if err != nil || v.State != "off" {
+		return left, err
 	}
 	servers, err := a.agents.AudioServers(ctx)
 	if err != nil {

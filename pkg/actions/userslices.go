@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -27,11 +26,6 @@ type userLimits struct {
 	MemoryHigh *int64  `json:"memory-high,omitempty"` // -1: no limit
 }
 
-type userSlicesSnapshot struct {
-	// Standing is the order before; null when there was none.
-	Standing fsm.Value `json:"standing"`
-}
-
 // asBefore orders what was there before the first order.
 const asBefore = fsm.Value("{}")
 
@@ -52,15 +46,16 @@ func (userSlices) orderOf(want fsm.Value) (userLimits, error) {
 	return order, err
 }
 
-func (userSlices) kind(key string) string { return "slices/" + key }
-
-// patience is how long agents may take: a third of what audio gets. There is
-// nothing to stop or to start, and what a user's manager cannot do it cannot do
-// later either.
-func (u userSlices) patience() time.Duration { return u.timing.Audio / 3 }
+// order is that of a slice. Agents get a third of what audio gets: there is nothing
+// to stop or to start, and what a user's manager cannot do it cannot do later
+// either.
+func (u userSlices) order(key string) standing {
+	return standing{agents: u.agents, timing: u.timing, kind: "slices/" + key, name: key, long: key + " of the users",
+		patience: u.timing.Audio / 3}
+}
 
 // Bound is how long agents may take.
-func (u userSlices) Bound(string, fsm.Value) time.Duration { return u.patience() + slack }
+func (u userSlices) Bound(string, fsm.Value) time.Duration { return u.order("").patience + slack }
 
 // Describe names the slice and what is set.
 func (u userSlices) Describe(key string, want fsm.Value, _ bool) (summary string, details []string) {
@@ -71,7 +66,7 @@ func (u userSlices) Describe(key string, want fsm.Value, _ bool) (summary string
 // Capture keeps the standing order. What was there before any order is the
 // agents' own to remember: who is logged in may change until the undo.
 func (u userSlices) Capture(_ context.Context, key string, _ fsm.Value) (fsm.Snapshot, error) {
-	return fsm.NewValue(userSlicesSnapshot{Standing: u.agents.Standing(u.kind(key))}), nil
+	return u.order(key).capture(), nil
 }
 
 // Do gives the order and waits until it is followed.
@@ -80,46 +75,25 @@ func (u userSlices) Do(ctx context.Context, key string, want fsm.Value) error {
 	if err != nil {
 		return err
 	}
-	if u.agents.Standing(u.kind(key)) != fsm.NewValue(order) {
-		u.agents.Order(u.kind(key), fsm.NewValue(order))
-	}
-	left, err := u.followed(ctx, key, fsm.NewValue(order))
-	switch {
-	case err != nil:
-		return fmt.Errorf("cannot wait for %s of the users: %w", key, err)
-	case len(left) > 0:
-		return fmt.Errorf("%s is not as ordered after %s: %s", key, u.patience(), strings.Join(left, ", "))
-	}
-	return nil
+	u.order(key).give(fsm.NewValue(order))
+	return u.order(key).obeyed(ctx, u.insisting(ctx, key, fsm.NewValue(order)))
 }
 
 // Undo gives the order of before again, or has the agents put back what they
-// found. An agent that does not answer is not in the way of the rest of the
-// rollback: the order stands for it too.
+// found.
 func (u userSlices) Undo(ctx context.Context, key string, was fsm.Snapshot) error {
-	var snapshot userSlicesSnapshot
-	if err := was.Decode(&snapshot); err != nil {
+	order, stood, err := before(was, asBefore)
+	if err != nil {
 		return err
 	}
-	order := snapshot.Standing
-	if order == "" {
-		order = asBefore
-	}
-	u.agents.Order(u.kind(key), order)
-	if _, err := u.followed(ctx, key, order); err != nil {
-		return fmt.Errorf("cannot wait for %s of the users: %w", key, err)
-	}
-	if snapshot.Standing == "" {
-		u.agents.Order(u.kind(key), "")
-	}
-	return nil
+	return u.order(key).back(ctx, order, stood, u.insisting(ctx, key, order))
 }
 
 // Settled tells whether the order stands and everybody follows it. With nobody
 // there, everybody does.
 func (u userSlices) Settled(ctx context.Context, key string, want fsm.Value) (bool, error) {
 	order, err := u.orderOf(want)
-	if err != nil || u.agents.Standing(u.kind(key)) != fsm.NewValue(order) {
+	if err != nil || u.agents.Standing(u.order(key).kind) != fsm.NewValue(order) {
 		return false, err
 	}
 	return u.Resembles(ctx, key, want)
@@ -131,64 +105,29 @@ func (u userSlices) Resembles(ctx context.Context, key string, want fsm.Value) (
 	if err != nil {
 		return false, err
 	}
-	left, err := u.each(ctx, func(uid uint32) (string, error) { return u.differs(ctx, uid, key, order) })
+	left, err := u.order(key).each(ctx, func(uid uint32) (string, error) { return u.differs(ctx, uid, key, order) })
 	return err == nil && len(left) == 0, err
 }
 
 // Resume gives the order of the mode that the daemon found itself in.
 func (u userSlices) Resume(key string, want fsm.Value) {
-	order, err := u.orderOf(want)
-	if err == nil && u.agents.Standing(u.kind(key)) != fsm.NewValue(order) {
-		u.agents.Order(u.kind(key), fsm.NewValue(order))
+	if order, err := u.orderOf(want); err == nil {
+		u.order(key).give(fsm.NewValue(order))
 	}
 }
 
-// followed has each agent apply the order until all say that it is settled, and
-// returns those who are left when time is up. An agent that does not answer is
-// one of them.
-func (u userSlices) followed(ctx context.Context, key string, order fsm.Value) (left []string, err error) {
-	insist := func(uid uint32) (string, error) {
-		settled, why, err := u.agents.Apply(ctx, uid, u.kind(key), order)
-		if settled || err != nil {
-			return "", err
-		}
-		return why, nil
+// insisting has each agent apply the order, and returns who has not settled.
+func (u userSlices) insisting(ctx context.Context, key string, order fsm.Value) func() ([]string, error) {
+	return func() ([]string, error) {
+		return u.order(key).each(ctx, func(uid uint32) (string, error) {
+			return u.order(key).insist(ctx, uid, order, key+" is not as ordered")
+		})
 	}
-	_, err = until(ctx, u.patience(), 2*u.timing.Poll, func() (bool, error) {
-		var err error
-		if left, err = u.each(ctx, insist); err != nil {
-			left = []string{err.Error()}
-		}
-		if len(left) > 0 {
-			fsm.Report(ctx, "waiting for "+key+": "+strings.Join(left, ", "))
-		}
-		return len(left) == 0, nil
-	})
-	return left, err
-}
-
-// each asks about every agent, and returns what is said of those who differ.
-func (u userSlices) each(ctx context.Context, ask func(uid uint32) (string, error)) (left []string, err error) {
-	for _, uid := range u.agents.Registered() {
-		why, err := ask(uid)
-		switch {
-		case err != nil && !slices.Contains(u.agents.Registered(), uid):
-			continue // it left while we asked
-		case err != nil:
-			return nil, fmt.Errorf("cannot ask agent of uid %d: %w", uid, err)
-		case why != "":
-			left = append(left, fmt.Sprintf("uid %d: %s", uid, why))
-		}
-		if ctx.Err() != nil {
-			return left, context.Cause(ctx)
-		}
-	}
-	return left, nil
 }
 
 // differs says in what a user's slice is not as ordered.
 func (u userSlices) differs(ctx context.Context, uid uint32, key string, order userLimits) (string, error) {
-	raw, err := u.agents.Capture(ctx, uid, u.kind(key))
+	raw, err := u.agents.Capture(ctx, uid, u.order(key).kind)
 	if err != nil {
 		return "", err
 	}
