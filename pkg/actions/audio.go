@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/modectl/moded/pkg/fsm"
@@ -117,6 +118,12 @@ func (a audio) Settled(ctx context.Context, _ string, want fsm.Value) (bool, err
 	}
 	left, err := a.disobedient(ctx, want)
 	return err == nil && len(left) == 0, err
+}
+
+// Tell names the users whose audio is other than ordered, and in what.
+func (a audio) Tell(ctx context.Context, _ string, want fsm.Value) (string, error) {
+	left, err := a.disobedient(ctx, want)
+	return strings.Join(left, ", "), err
 }
 
 // standing is the present order; no order at all is audio on.

@@ -58,12 +58,21 @@ func TestStepsAreDescribedAndBounded(t *testing.T) {
 	}
 }
 
-// Drift of a slice is told as what it has.
-func TestWhatDiffersOfASliceIsTold(t *testing.T) {
+// Drift is told as what is there instead.
+func TestWhatDiffersIsTold(t *testing.T) {
 	t.Parallel()
-	slices := actions.New(workstation().Hands())["slices"].(fsm.Teller)
-	got, err := slices.Tell(t.Context(), "system.slice", `{"cpu-weight":20,"allowed-cpus":"2"}`)
-	if want := `it has cpu-weight 100, allowed-cpus ""`; err != nil || got != want {
-		t.Errorf("it tells %q, %v; want %q", got, err, want)
+	table := actions.New(workstation().Hands())
+	for kind, test := range map[string]struct {
+		key   string
+		want  fsm.Value
+		tells string
+	}{
+		"slices":      {"system.slice", `{"cpu-weight":20,"allowed-cpus":"2"}`, `it has cpu-weight 100, allowed-cpus ""`},
+		"audio":       {"", `{"state":"off"}`, "uid 1000: audio is on"},
+		"user-slices": {"background.slice", `{"cpu-weight":20}`, "uid 1000: cpu-weight of background.slice is not as ordered"},
+	} {
+		if got, err := table[kind].(fsm.Teller).Tell(t.Context(), test.key, test.want); err != nil || got != test.tells {
+			t.Errorf("%s tells %q, %v; want %q", kind, got, err, test.tells)
+		}
 	}
 }

@@ -101,12 +101,22 @@ func (u userSlices) Settled(ctx context.Context, key string, want fsm.Value) (bo
 
 // Resembles leaves the standing order out.
 func (u userSlices) Resembles(ctx context.Context, key string, want fsm.Value) (bool, error) {
+	left, err := u.deviants(ctx, key, want)
+	return err == nil && len(left) == 0, err
+}
+
+// Tell names the users whose slice is other than ordered, and in what.
+func (u userSlices) Tell(ctx context.Context, key string, want fsm.Value) (string, error) {
+	left, err := u.deviants(ctx, key, want)
+	return strings.Join(left, ", "), err
+}
+
+func (u userSlices) deviants(ctx context.Context, key string, want fsm.Value) ([]string, error) {
 	order, err := u.orderOf(want)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	left, err := u.order(key).each(ctx, func(uid uint32) (string, error) { return u.differs(ctx, uid, key, order) })
-	return err == nil && len(left) == 0, err
+	return u.order(key).each(ctx, func(uid uint32) (string, error) { return u.differs(ctx, uid, key, order) })
 }
 
 // Resume gives the order of the mode that the daemon found itself in.
