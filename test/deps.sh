@@ -15,6 +15,8 @@ if [ "$1" = deb ]; then
   need lintian lintian
 fi
 if [ "$1" = test ]; then
+  need systemd-stdio-bridge systemd
+  need less less
   need dpkg dpkg
   need /usr/share/dbus-1/system.conf dbus
   need /usr/lib/polkit-1/polkitd polkitd

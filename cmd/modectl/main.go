@@ -33,7 +33,7 @@ func environment() cli.Env {
 		InTTY: term.IsTerminal(int(os.Stdin.Fd())), OutTTY: term.IsTerminal(out), Width: width,
 		Size: size, Resized: resized,
 		Getenv: os.Getenv, Now: time.Now, Root: os.Geteuid() == 0,
-		Prompt: cli.TTYAgent, Remote: cli.SSH,
+		Prompt: cli.TTYAgent, Remote: cli.SSH, Bridge: cli.Bridge,
 	}
 }
 

@@ -47,8 +47,10 @@ type Env struct {
 	// Prompt runs a polkit agent on the terminal until the function it returns
 	// is called. Nil when there is none.
 	Prompt func(ctx context.Context) (stop func(), err error)
-	// Remote runs modectl on another machine. Nil when that is not possible.
+	// Remote runs modectl on another machine, and Bridge connects to the bus there;
+	// see the function of that name. Nil when that is not possible.
 	Remote func(ctx context.Context, host string, args []string) (code int, err error)
+	Bridge func(ctx context.Context, host, bus string, complaints io.Writer) (io.ReadWriteCloser, error)
 }
 
 // Run runs the command line and returns the exit code.
@@ -74,11 +76,17 @@ type app struct {
 	// begun is true once a command runs: errors before are usage errors.
 	begun bool
 	conn  *manager1.Client
+	// dial connects to another machine; agreed says that a person did, and stays
+	// that the command is not to be run there.
+	dial          func() (*manager1.Client, error)
+	agreed, stays bool
 	// interrupts has Ctrl-C.
 	interrupts *interrupts
 }
 
-const about = `modectl shows and changes the mode of this workstation.
+const about = `modectl shows and changes the mode of this workstation, or with -H of another:
+its bus is asked through systemd-stdio-bridge over ssh. What reads that machine's
+files (config, doctor, graph, log), or needs a password, runs there.
 
 Exit codes: 0 done, 1 failed and rolled back, 2 usage, 3 refused (by a guard, by
 a hold, or because no edge leads there), 4 not authorised, 5 busy, 6 stuck, 7 no
@@ -102,13 +110,13 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.bus, "bus", a.defaultBus(), "`ADDRESS` of the bus, or \"system\"; also MODECTL_BUS")
-	flags.StringVarP(&a.host, "host", "H", "", "work on another machine, over ssh: `USER@HOST`")
+	flags.StringVarP(&a.host, "host", "H", "", "work with moded on another machine, over ssh: `USER@HOST`")
 	flags.BoolVar(&a.noPager, "no-pager", false, "print long answers straight; also MODECTL_PAGER=cat")
 	root.AddCommand(
 		a.statusCommand(), a.switchCommand(), a.planCommand(), a.whyCommand(), a.modesCommand(), a.guardsCommand(),
-		a.watchCommand(), a.historyCommand(), a.logCommand(), a.holdCommand(), a.holdsCommand(), a.confirmCommand(), a.cancelCommand(),
-		a.verifyCommand(), a.recoverCommand(), a.reloadCommand(), a.configCommand(), a.graphCommand(),
-		a.metricsCommand(), a.doctorCommand(), a.completionCommand(), a.versionCommand(),
+		a.watchCommand(), a.historyCommand(), runsThere(a.logCommand()), a.holdCommand(), a.holdsCommand(), a.confirmCommand(), a.cancelCommand(),
+		a.verifyCommand(), a.recoverCommand(), a.reloadCommand(), runsThere(a.configCommand()), runsThere(a.graphCommand()),
+		a.metricsCommand(), runsThere(a.doctorCommand()), a.completionCommand(), a.versionCommand(),
 	)
 	return root
 }
@@ -124,10 +132,10 @@ func (a *app) defaultBus() string {
 
 // begin runs before every command.
 func (a *app) begin(cmd *cobra.Command) error {
-	if a.host != "" {
-		return a.elsewhere(cmd.Context())
-	}
 	a.begun = true
+	if cmd.Flags().Changed("host") {
+		return a.reach(cmd)
+	}
 	return nil
 }
 
@@ -136,7 +144,11 @@ func (a *app) client() (*manager1.Client, error) {
 	if a.conn != nil {
 		return a.conn, nil
 	}
-	c, err := manager1.Dial(a.bus)
+	dial := a.dial
+	if dial == nil {
+		dial = func() (*manager1.Client, error) { return manager1.Dial(a.bus) }
+	}
+	c, err := dial()
 	a.conn = c
 	return c, err
 }

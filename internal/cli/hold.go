@@ -103,6 +103,7 @@ type keeper struct {
 // keep takes the hold and goes on keeping it until end is called.
 func (a *app) keep(ctx context.Context, scope, who, why string) (*keeper, error) {
 	k := &keeper{app: a, scope: scope, who: who, why: why, done: make(chan struct{})}
+	a.stays = true // the command runs here
 	if err := a.authorised(ctx, func(c *manager1.Client) error { return k.take(ctx, c) }); err != nil {
 		return nil, err
 	}

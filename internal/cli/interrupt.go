@@ -104,6 +104,7 @@ func (f *follower) answered(ctx context.Context, answer string) {
 		f.show.draw()
 		return
 	}
+	f.app.stays = true
 	err := f.app.authorised(ctx, func(c *manager1.Client) error { return c.Cancel(ctx, f.id) })
 	var remote *manager1.Error
 	switch {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -21,24 +20,15 @@ func (a *app) authorised(ctx context.Context, call func(c *manager1.Client) erro
 	if !manager1.Is(err, manager1.ErrInteractive) {
 		return err
 	}
+	if a.host != "" {
+		return a.passwordThere(ctx)
+	}
 	if a.Prompt != nil && a.InTTY && !a.Root {
 		if stop, err := a.Prompt(ctx); err == nil {
 			defer stop()
 		}
 	}
 	return call(c)
-}
-
-// elsewhere runs the same command line on another machine.
-func (a *app) elsewhere(ctx context.Context) error {
-	if strings.HasPrefix(a.host, "-") || a.Remote == nil {
-		return exitf(exitUsage, "%q is not a host", manager1.Clean(a.host, manager1.MaxLine))
-	}
-	code, err := a.Remote(ctx, a.host, withoutHost(a.Args[1:]))
-	if err != nil {
-		return fmt.Errorf("cannot reach %s: %w", manager1.Clean(a.host, manager1.MaxLine), err)
-	}
-	return silent(code)
 }
 
 // withoutHost takes -H and its value out of a command line that was parsed.

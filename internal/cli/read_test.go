@@ -178,7 +178,7 @@ func TestReads(t *testing.T) {
 		{name: "unknown command", args: "nonsense"},
 		{name: "unknown flag", args: "status --nonsense"},
 		{name: "missing argument", args: "plan"},
-		{name: "another machine", args: "-H dev@box switch compute --yes --reason x"},
+		{name: "another machine", args: "-H dev@box log 7 -x"},
 		{name: "a host that is an option", args: "-H -oProxyCommand=x status"},
 		{name: "config check", args: "config check testdata/good.toml"},
 		{name: "config check bad", args: "config check testdata/bad.toml"},

@@ -83,6 +83,7 @@ func play(t *testing.T, s scene) result {
 			fmt.Fprintf(out, "on %s: %q\n", host, args)
 			return 3, nil
 		},
+		Bridge: cli.Bridge,
 	}
 	var beside sync.WaitGroup
 	if s.after != nil {

@@ -123,6 +123,7 @@ func (a *app) consent(ctx context.Context, mode string, ends []string, yes bool)
 	}
 	question := fmt.Sprintf("This ends %s. Programs in there close, and what is not saved is lost.\nSwitch to %s? [y/N] ",
 		strings.Join(ends, ", "), mode)
+	a.agreed = true
 	return a.ask(ctx, question)
 }
 
