@@ -8,6 +8,14 @@
   coreutils,
   version ? "unreleased",
 }:
+let
+  # The probe gets them by hand, and the others from buildGoModule.
+  ldflags = [
+    "-s"
+    "-w"
+    "-X github.com/modectl/moded/internal/version.Version=${version}"
+  ];
+in
 buildGoModule {
   pname = "moded";
   inherit version;
@@ -31,11 +39,7 @@ buildGoModule {
 
   nativeBuildInputs = [ addDriverRunpath ];
   env.CGO_ENABLED = 0;
-  ldflags = [
-    "-s"
-    "-w"
-    "-X github.com/modectl/moded/internal/version.Version=${version}"
-  ];
+  inherit ldflags;
   subPackages = [
     "cmd/moded"
     "cmd/modectl"
@@ -53,7 +57,7 @@ buildGoModule {
   # completions are printed by programs of the machine that builds.
   postBuild = ''
     CGO_ENABLED=1 CGO_CFLAGS="-O2 -g -Wno-deprecated-declarations" \
-      go build -ldflags "$ldflags -extldflags=-Wl,-z,lazy" -o "$GOPATH/bin/moded-probe" ./cmd/moded-probe
+      go build -ldflags "${lib.concatStringsSep " " ldflags} -extldflags=-Wl,-z,lazy" -o "$GOPATH/bin/moded-probe" ./cmd/moded-probe
     here() {
       env GOOS="$(go env GOHOSTOS)" GOARCH="$(go env GOHOSTARCH)" go run "$@"
     }

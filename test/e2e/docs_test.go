@@ -20,6 +20,7 @@ const top = "../.."
 // the language sh, one in each line, and have no output there.
 var notRun = []struct{ command, why string }{
 	{"git", "fetches from the network"},
+	{"nixos-rebuild", "rebuilds a machine; nixos-module/test.nix does it on one of its own"},
 	{"make", "builds, installs or tests; each target is run by people and by itself"},
 	{"systemctl", "changes this machine's systemd; test/vm does it on a machine of its own"},
 	{"modectl doctor", "looks at the machine that the test runs on"},
