@@ -163,8 +163,8 @@ func (a audio) deviants(ctx context.Context, want fsm.Value, ask func(uid uint32
 		}
 		return why, err
 	})
-	if err != nil || v.State != "off" {
-		return left, err
+	if err != nil || v.State != "off" || len(left) > 0 {
+		return left, err // to look for servers is a walk through all processes
 	}
 	servers, err := a.agents.AudioServers(ctx)
 	if err != nil {

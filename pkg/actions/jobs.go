@@ -98,10 +98,10 @@ func (s UnitState) there(unit string) error {
 
 // usable returns nil when the unit can be started.
 func (j jobs) usable(ctx context.Context, unit string) (UnitState, error) {
-	s, err := j.units.State(ctx, unit)
+	s, err := j.state(ctx, unit)
 	switch {
 	case err != nil:
-		return s, missing(unit, err)
+		return s, err
 	case s.there(unit) != nil:
 		return s, s.there(unit)
 	case s.Load == "masked":
@@ -191,10 +191,13 @@ func (j jobs) stays(ctx context.Context, w watched) error {
 		}
 		return false, err
 	}
-	var err error
-	if left := j.timing.Stable - time.Since(w.since); left > 0 {
-		_, err = until(ctx, left, left, look)
-	} else {
+	_, err := until(ctx, max(0, j.timing.Stable-time.Since(w.since)), j.timing.Stable, func() (bool, error) {
+		if s, err := j.glance(ctx, w.unit); err != nil || s.up() {
+			return false, err
+		}
+		return look()
+	})
+	if err == nil {
 		_, err = look()
 	}
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/modectl/moded/pkg/fsm"
 )
 
 // What hangs on the modes' targets, and how it comes and goes with them.
@@ -52,7 +54,7 @@ func (t target) leaving(ctx context.Context, v targetValue, stay []string) (out 
 func (t target) members(ctx context.Context, unit string) ([]string, error) {
 	found := map[string]bool{}
 	for queue := []string{unit}; len(queue) > 0; queue = queue[1:] {
-		members, err := t.units.Members(ctx, queue[0])
+		members, err := fsm.Once(ctx, "members of "+queue[0], func(ctx context.Context) ([]string, error) { return t.units.Members(ctx, queue[0]) })
 		if errors.Is(err, ErrNoUnit) {
 			continue
 		}

@@ -193,8 +193,8 @@ func (u units) Settled(ctx context.Context, key string, want fsm.Value) (bool, e
 	if !s.up() {
 		return false, nil
 	}
-	if s, err = u.jobs.units.State(ctx, key); err != nil {
-		return false, fmt.Errorf("cannot look at %s: %w", key, missing(key, err))
+	if s, err = u.jobs.state(ctx, key); err != nil {
+		return false, err
 	}
 	env, err := u.env(key)
 	if err != nil {

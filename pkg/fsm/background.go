@@ -74,7 +74,7 @@ func (e *Engine) backgroundFailed(st *Step, err error) {
 
 // stopBackground ends the acquires and returns when they have. It tells whether
 // there were any since the last call, ended or not: what they touched is then
-// not what a plan made before saw.
+// not what a plan made before saw, unless they had ended before that.
 func (e *Engine) stopBackground() bool {
 	e.mu.Lock()
 	b := e.background

@@ -3,6 +3,7 @@ package fsm_test
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -170,4 +171,46 @@ func TestAStepThatIsNotEssentialOnlyDegrades(t *testing.T) {
 			t.Errorf("mode %s, degraded %q: %s", s.Mode, s.Degraded, s.Last.Message)
 		}
 	})
+}
+
+func TestAPlanIsMadeAgainOnlyWhenItDidNotSeeWhatTheBackgroundDid(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ over, twice bool }{
+		"it had come to its end":                  {over: true},
+		"it went on while the first one was made": {twice: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := studioWithoutAI()
+				cfg, first := w.Config(withAI(t)), make(chan struct{})
+				slowAI(cfg, first)
+				var looks atomic.Int32
+				cfg.Actions["units"] = eager{cfg.Actions["units"], func(_ ctx, verb, _ string) {
+					if verb == "settled" {
+						looks.Add(1)
+					}
+				}}
+				e := startWith(t, w, cfg)
+				defer stop(t, e)
+				var counts []int32
+				for _, mode := range []string{"desktop", "studio"} {
+					looks.Store(0)
+					if _, err := e.Switch(t.Context(), fsm.Request{Mode: mode}); err != nil {
+						t.Fatal(err)
+					}
+					settle(e)
+					counts = append(counts, looks.Load())
+					if mode == "desktop" && c.over {
+						close(first)
+						synctest.Wait()
+					}
+				}
+				// The way to the desktop has no background behind it.
+				if again := counts[1] > counts[0]; again != c.twice {
+					t.Errorf("looked %d times on the way there, %d times back", counts[0], counts[1])
+				}
+			})
+		})
+	}
 }

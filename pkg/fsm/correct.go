@@ -77,7 +77,7 @@ func (e *Engine) astray() (*claim, error) {
 		return nil, nil
 	}
 	edge := Edge{Event: eventCorrect, From: mode.Name, To: mode.Name}
-	return &claim{gen: e.gen, from: mode, to: mode, edge: edge, effect: Effect{From: mode.Name, To: mode.Name}}, nil
+	return &claim{gen: e.gen, from: mode, to: mode, edge: edge, rested: true, effect: Effect{From: mode.Name, To: mode.Name}}, nil
 }
 
 func (e *Engine) correctableLocked(gen uint64) error {

@@ -197,6 +197,9 @@ type claim struct {
 	frozen []Session
 	revert bool
 	id     uint32
+	// rested is true when no background acquires were under way before the plan
+	// was made: it has seen all that they did.
+	rested bool
 }
 
 // prepare is everything before authorisation: known? already there? legal?
@@ -249,7 +252,7 @@ func (e *Engine) legal(req Request) (*claim, error) {
 		return nil, err
 	}
 	from, _ := e.catalog.Mode(edge.From)
-	c := &claim{gen: e.gen, from: from, to: to, edge: edge}
+	c := &claim{gen: e.gen, from: from, to: to, edge: edge, rested: !e.background.busy()}
 	c.effect = Effect{From: edge.From, To: edge.To, Headless: from.Headless,
 		Override: req.Override, SkipCountdown: req.SkipCountdown}
 	return c, nil

@@ -70,9 +70,14 @@ func (e *Engine) fly(r *run, f flight) error {
 // captureAll notes what the steps' knobs are. A step that cannot be captured was
 // never begun; one that is not essential stays behind.
 func (e *Engine) captureAll(r *run, f flight) (ready flight, err error) {
-	for _, st := range f {
-		err := e.capture(r.ctx, st)
-		switch {
+	failed := make([]error, len(f))
+	var group sync.WaitGroup
+	for i, st := range f {
+		group.Go(func() { failed[i] = e.capture(r.ctx, st) })
+	}
+	group.Wait()
+	for i, st := range f {
+		switch err := failed[i]; {
 		case err == nil:
 			ready = append(ready, st)
 		case st.Essential || r.ctx.Err() != nil:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"sync"
 )
 
 // planner makes steps. It reads the machine through the actions' reading
@@ -31,13 +32,37 @@ type draft struct {
 func (p planner) plan(ctx context.Context, current, next Mode, edge Edge, sessions []Session) Plan {
 	d := &draft{planner: p, ctx: Round(ctx), mode: next,
 		context: Context{From: edge.From, To: edge.To, Ends: sessions}}
-	for _, s := range next.Settings {
-		d.context.Current = valueOf(current, s.Kind, s.Key)
-		d.add(s)
-	}
+	d.addAll(current, next.Settings)
 	d.openGates(current, next)
 	d.hooks(edge)
 	return d.finish(edge, sessions)
+}
+
+// addAll looks at all settings side by side: most of the time somebody else is at
+// work, PID 1 for one and a helper that is being started for another. The outcome
+// is in the order of the settings.
+func (d *draft) addAll(current Mode, settings []Setting) {
+	parts := make([]draft, len(settings))
+	var group sync.WaitGroup
+	for i, s := range settings {
+		parts[i] = draft{planner: d.planner, ctx: d.ctx, mode: d.mode, context: d.context}
+		parts[i].context.Current = valueOf(current, s.Kind, s.Key)
+		group.Go(func() { parts[i].addGuarded(s) })
+	}
+	group.Wait()
+	for _, part := range parts {
+		d.steps = append(d.steps, part.steps...)
+		d.verdicts = append(d.verdicts, part.verdicts...)
+		d.lacks = append(d.lacks, part.lacks...)
+	}
+}
+
+// addGuarded is add in a goroutine of its own, where a panic would be everybody's.
+func (d *draft) addGuarded(s Setting) {
+	if _, err := guarded(func() (struct{}, error) { d.add(s); return struct{}{}, nil }); err != nil {
+		d.steps = nil
+		d.problem(s, err)
+	}
 }
 
 // gateKind is the kind of setting that no mode states: a unit that nobody holds

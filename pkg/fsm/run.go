@@ -81,7 +81,7 @@ func (e *Engine) beforehand(r *run, c *claim) (End, error) {
 	if err := cancelCause(r.ctx); err != nil {
 		return Cancelled, err
 	}
-	r.stopped = e.stopBackground()
+	r.stopped = e.stopBackground() && !c.rested
 	if r.stopped || waited {
 		return e.planAgain(r, c)
 	}

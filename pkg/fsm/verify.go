@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 )
 
 // Difference is a setting that is not as the mode wants it.
@@ -43,23 +44,38 @@ func (e *Engine) Verify(ctx context.Context) ([]Difference, error) {
 // differences lists what is not as the mode wants it. Where steps have just
 // moved a knob, their bound value is what it is compared with.
 func (e *Engine) differences(ctx context.Context, mode Mode, steps []Step) []Difference {
-	var found []Difference
 	ctx = Round(ctx)
-	for _, s := range mode.Settings {
-		want, background := e.wanted(ctx, mode.Name, s, steps)
-		if background {
-			continue
-		}
-		ok, err := e.settled(ctx, s.Kind, s.Key, want)
-		switch {
-		case errors.Is(err, ErrMissing) && s.WhenMissing == Skip, ok && err == nil:
-		case err != nil:
-			found = append(found, Difference{s.Kind, s.Key, want, s.Essential, err.Error(), true})
-		default:
-			found = append(found, Difference{s.Kind, s.Key, want, s.Essential, e.tell(ctx, s, want), false})
+	each := make([]*Difference, len(mode.Settings))
+	var group sync.WaitGroup
+	for i, s := range mode.Settings {
+		group.Go(func() { each[i] = e.difference(ctx, mode.Name, s, steps) })
+	}
+	group.Wait()
+	var found []Difference
+	for _, d := range each {
+		if d != nil {
+			found = append(found, *d)
 		}
 	}
 	return found
+}
+
+// difference compares one setting. It returns nil when it is as wanted, or not
+// expected to be yet.
+func (e *Engine) difference(ctx context.Context, mode string, s Setting, steps []Step) *Difference {
+	want, background := e.wanted(ctx, mode, s, steps)
+	if background {
+		return nil
+	}
+	ok, err := e.settled(ctx, s.Kind, s.Key, want)
+	switch {
+	case errors.Is(err, ErrMissing) && s.WhenMissing == Skip, ok && err == nil:
+		return nil
+	case err != nil:
+		return &Difference{s.Kind, s.Key, want, s.Essential, err.Error(), true}
+	default:
+		return &Difference{s.Kind, s.Key, want, s.Essential, e.tell(ctx, s, want), false}
+	}
 }
 
 // tell says in what a knob differs, as its action has it.
