@@ -59,7 +59,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("moded-probe", flag.ExitOnError)
 	listen := fs.String("listen", "", "make a socket at `PATH` instead of taking PID 1's")
-	idle := fs.Duration("idle", 5*time.Second, "end after `TIME` without a question")
+	idle := fs.Duration("idle", 20*time.Second, "end after `TIME` without a question")
 	window := fs.Duration("window", 10*time.Second, "over which `TIME` nvml counts the use by processes")
 	root := fs.String("root", "/", "look at the machine whose /proc, /sys, /dev and /etc are below `PATH`")
 	deadline := fs.Duration("nvml-deadline", 10*time.Second, "how much `TIME` NVIDIA's library may take")

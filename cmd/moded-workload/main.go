@@ -2,7 +2,7 @@
 // and what they are doing: vLLM, REAPER's web interface and Kubernetes' API
 // server, on which it also cordons, drains and marks this machine's node. The
 // brain has no network. systemd starts it when somebody asks on its
-// socket, and it goes when nobody has asked for ten seconds.
+// socket, and it goes when nobody has asked for a while.
 package main
 
 import (
@@ -28,7 +28,7 @@ import (
 func main() {
 	printVersion := flag.Bool("version", false, "print the version and exit")
 	socket := flag.String("socket", "", "listen on this `path` instead of systemd's socket")
-	idle := flag.Duration("idle", 10*time.Second, "end when nobody has asked for that long")
+	idle := flag.Duration("idle", 20*time.Second, "end when nobody has asked for that long")
 	kubeconfig := flag.String("kubeconfig", credential("kubeconfig"), "ask the API server that this `file` names")
 	flag.Parse()
 	if *printVersion {

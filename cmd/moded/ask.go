@@ -45,6 +45,7 @@ func (d *daemon) reload(context.Context) error {
 	d.cfg = cfg
 	d.complain(config.SaveLastGood(d.o.stateDir, cfg))
 	d.watcher.Tell(triggers.Reloaded)
+	go d.keep(context.Background())
 	d.log.Info("configuration reloaded")
 	return nil
 }

@@ -32,6 +32,9 @@ type machine struct {
 	// watched is what triggers look at, and listen has them told when to.
 	watched triggers.Machine
 	listen  func(ctx context.Context, tell func(triggers.News)) error
+	// keep has PID 1 remember units that will be looked at again and again; nil
+	// where looking costs nothing.
+	keep func(ctx context.Context, units []string)
 	// background begins what the machine itself needs, before anybody is told
 	// that moded is up; it ends with ctx. done is told why it ended before.
 	background func(ctx context.Context) (done <-chan error, err error)

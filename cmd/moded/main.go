@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/modectl/moded/internal/server"
@@ -57,7 +58,14 @@ Usage:
 Flags:
 `
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+// maxProcs is how many threads compute at most: there is little to do side by
+// side, and more of them than CPUs wake each other up in vain.
+const maxProcs = 2
+
+func main() {
+	runtime.GOMAXPROCS(min(maxProcs, runtime.GOMAXPROCS(0)))
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 func run(args []string, stdout, stderr io.Writer) int {
 	o, flags := parse(stderr)

@@ -83,6 +83,7 @@ func (d *daemon) realMachine(ctx context.Context) (machine, error) {
 		audioServers: look.AudioServers,
 		retire:       func() error { return files.Retire(life) },
 		watched:      watched,
+		keep:         host.NewKept(conn).Keep,
 		listen: func(ctx context.Context, tell func(triggers.News)) error {
 			watched.tell = tell
 			go watched.units.Run(ctx)

@@ -11,6 +11,7 @@ import (
 	"github.com/modectl/moded/internal/host"
 	"github.com/modectl/moded/internal/triggers"
 	"github.com/modectl/moded/pkg/facts"
+	"github.com/modectl/moded/pkg/fsm"
 )
 
 // watch begins to watch for what moves the machine by itself. A machine whose
@@ -21,6 +22,30 @@ func (d *daemon) watch(ctx context.Context) {
 		d.engine.Degrade("nothing begins by itself: "+err.Error(), false)
 	}
 	go d.watcher.Run(ctx, d.engine)
+	go d.keep(ctx)
+}
+
+// keep has PID 1 remember the units of all modes.
+func (d *daemon) keep(ctx context.Context) {
+	if d.machine.keep == nil {
+		return
+	}
+	cfg := d.config()
+	d.machine.keep(ctx, unitsOf(cfg, cfg.Catalog.Modes()...))
+}
+
+// unitsOf names the units that the modes own, and those of the services that the
+// configuration knows, whoever runs them.
+func unitsOf(cfg *config.Config, modes ...fsm.Mode) []string {
+	units := config.OwnedUnits(modes...)
+	for _, v := range cfg.VLLM {
+		units = append(units, v.Unit)
+	}
+	if cfg.K3s != nil {
+		units = append(units, cfg.K3s.Unit)
+	}
+	slices.Sort(units)
+	return slices.Compact(units)
 }
 
 // triggers is what the configuration in force says of them in that mode.
@@ -31,13 +56,7 @@ func (d *daemon) triggers(mode string) triggers.Settings {
 	if !ok {
 		return s
 	}
-	s.Units = config.OwnedUnits(m)
-	for _, v := range cfg.VLLM {
-		s.Units = append(s.Units, v.Unit)
-	}
-	if cfg.K3s != nil {
-		s.Units = append(s.Units, cfg.K3s.Unit)
-	}
+	s.Units = unitsOf(cfg, m)
 	for _, setting := range m.Settings {
 		if setting.Kind == "audio" {
 			var want struct {
@@ -46,8 +65,6 @@ func (d *daemon) triggers(mode string) triggers.Settings {
 			s.Sound = json.Unmarshal([]byte(setting.Value), &want) == nil && (want.State == "on" || want.State == "realtime")
 		}
 	}
-	slices.Sort(s.Units)
-	s.Units = slices.Compact(s.Units)
 	return s
 }
 

@@ -110,7 +110,7 @@ func (e *Eyes) active(ctx context.Context, unit string) (facts.Part, string) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, quick)
 	defer cancel()
-	s, err := e.src.Units.State(ctx, unit)
+	s, err := e.glance(ctx, unit)
 	switch {
 	case errors.Is(err, actions.ErrNoUnit):
 		return part, "inactive"

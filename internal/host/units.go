@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
 
 	"github.com/modectl/moded/pkg/actions"
@@ -22,21 +21,43 @@ var (
 // Glance reads the least of the unit, in one call: a unit that is at rest is
 // not kept in memory, and PID 1 loads it for each question anew.
 func (m *Manager) Glance(ctx context.Context, unit string) (actions.UnitState, error) {
-	ctx, cancel := context.WithTimeout(ctx, readLimit)
-	defer cancel()
-	var list []systemd.UnitStatus
-	err := m.with(ctx, func(l *link) (err error) {
-		list, err = l.api.ListUnitsByNamesContext(ctx, []string{unit})
-		return err
-	})
+	list, err := m.list(ctx, []string{unit})
 	switch {
 	case err != nil:
 		return actions.UnitState{}, fmt.Errorf("cannot read state of %s: %w", unit, err)
-	case len(list) != 1: // a name that no unit can have is left out
+	case len(list) != 1:
 		return actions.UnitState{}, fmt.Errorf("cannot read state of %s: %w", unit, actions.ErrNoUnit)
 	}
-	s := list[0]
-	return actions.UnitState{ID: s.Name, Load: s.LoadState, Active: s.ActiveState, Sub: s.SubState, Processes: -1}, nil
+	return list[0], nil
+}
+
+// Glances is Glance at several units, in one call and in their order. Names that
+// no unit can have make it an error.
+func (m *Manager) Glances(ctx context.Context, units []string) ([]actions.UnitState, error) {
+	list, err := m.list(ctx, units)
+	if err == nil && len(list) != len(units) {
+		err = actions.ErrNoUnit
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read states of %d units: %w", len(units), err)
+	}
+	return list, nil
+}
+
+// list reads the least of units; a name that no unit can have is left out.
+func (m *Manager) list(ctx context.Context, units []string) ([]actions.UnitState, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	var out []actions.UnitState
+	err := m.with(ctx, func(l *link) error {
+		list, err := l.api.ListUnitsByNamesContext(ctx, units)
+		out = nil
+		for _, s := range list {
+			out = append(out, actions.UnitState{ID: s.Name, Load: s.LoadState, Active: s.ActiveState, Sub: s.SubState, Processes: -1})
+		}
+		return err
+	})
+	return out, err
 }
 
 // State reads the unit. One that does not exist is not-found, without an error.

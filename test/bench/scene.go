@@ -98,7 +98,7 @@ func (s *scene) startModed(context.Context) error {
 	// As its unit runs it (systemd/moded.service).
 	s.moded = exec.Command(filepath.Join(s.bin, "moded"), "--simulate", "--bus="+s.address,
 		"--runtime-dir="+filepath.Join(s.dir, "run"), "--state-dir="+filepath.Join(s.dir, "state"))
-	s.moded.Env = append(os.Environ(), "GOMAXPROCS=2", "GOGC=50", "GOMEMLIMIT=32MiB")
+	s.moded.Env = append(os.Environ(), "GOMEMLIMIT=32MiB")
 	mortal(s.moded)
 	return s.moded.Start()
 }

@@ -9,7 +9,7 @@ import (
 
 // noProbe waits until the eyes have gone: nobody asks.
 func (t *T) noProbe() {
-	t.Eventually("no moded-probe is left", 15*time.Second, func() error {
+	t.Eventually("no moded-probe is left", 30*time.Second, func() error {
 		if r := t.Quiet("pgrep", "-a", "moded-probe"); r.code == 0 {
 			return fmt.Errorf("%s", r.all)
 		}
