@@ -35,7 +35,8 @@ func (a *app) switchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "switch MODE", Short: "Go to a mode", ValidArgsFunction: a.completeModes, Args: oneMode,
 		Long: `Shows the plan, asks before sessions end, goes to the mode and shows how it
-goes. Where nobody can be asked, sessions end only with --yes. On a terminal,
+goes. Where nobody can be asked, sessions end only with --yes; then it goes at
+once and shows no plan, for which the machine is looked at twice. On a terminal,
 Ctrl-C asks whether to cancel the switch, and a second one leaves it running.
 Elsewhere leaving modectl does not end it: modectl cancel does.
 
@@ -63,6 +64,9 @@ func (a *app) switchTo(ctx context.Context, mode string, o switchOptions) error 
 	if o.dryRun {
 		return a.plan(ctx, mode, o.flags()&^manager1.SkipCountdown)
 	}
+	if o.yes && a.unattended() {
+		return a.start(ctx, mode, o, func(request func(*manager1.Client) error) error { return a.authorised(ctx, request) })
+	}
 	c, err := a.client()
 	if err != nil {
 		return err
@@ -83,6 +87,11 @@ func (a *app) switchTo(ctx context.Context, mode string, o switchOptions) error 
 	}
 	return a.start(ctx, mode, o, func(request func(*manager1.Client) error) error { return a.authorised(ctx, request) })
 }
+
+// unattended tells whether nobody is there to read a plan or to give a password.
+// The daemon looks at the machine afresh for the switch anyway: to have it make a
+// plan before would only cost that time twice.
+func (a *app) unattended() bool { return !a.OutTTY && (!a.InTTY || a.Root) }
 
 // tryRefused asks although the plan says no, so that the refusal is judged by
 // the newest facts and kept in the history. Not if that could end a session

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -153,6 +154,27 @@ func TestTheDaemonIsAskedWhatTheFlagsSay(t *testing.T) {
 		}
 		if call.Args[0] != "compute" || call.Args[1] != uint32(3) || call.Args[2] != uint32(90) || call.Args[3] != "night" {
 			t.Errorf("SwitchMode was asked %v", call.Args)
+		}
+	}
+}
+
+func TestAPlanIsMadeOnlyWhereSomebodyReadsIt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		args string
+		tty  bool
+		want bool
+	}{
+		{"switch compute --yes", false, false},
+		{"switch compute --yes --json", false, false},
+		{"switch compute --yes", true, true},
+		{"switch compute", false, true}, // and asks for consent
+	} {
+		d := that(succeeds)()
+		play(t, scene{daemon: func() *manager1test.Daemon { return d }, args: c.args, tty: c.tty, width: 80})
+		planned := slices.ContainsFunc(d.Calls(), func(call manager1test.Call) bool { return call.Method == manager1.MethodPlan })
+		if planned != c.want {
+			t.Errorf("%s, on a terminal: %v: a plan was made: %v", c.args, c.tty, planned)
 		}
 	}
 }
