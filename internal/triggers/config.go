@@ -18,7 +18,7 @@ type Engine interface {
 	Switch(ctx context.Context, req fsm.Request) (uint32, error)
 	Withdraw(id uint32, reason string) error
 	Recheck(ctx context.Context) []fsm.Difference
-	Correct(ctx context.Context, reason string) (uint32, error)
+	Correct(ctx context.Context, reason string, spared ...string) (uint32, error)
 	Degrade(text string, ok bool)
 }
 

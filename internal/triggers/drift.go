@@ -3,6 +3,7 @@ package triggers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -32,10 +33,10 @@ type drift struct {
 	busy        bool
 	began, free time.Time
 	rechecked   chan []fsm.Difference
-	// tried has the corrections of each knob in the last window; told is what
-	// stands in Degraded about those that are not tried any more.
+	// tried has the corrections of each knob in the last window; told are those that
+	// Degraded says are not tried any more.
 	tried map[string][]time.Time
-	told  string
+	told  []string
 }
 
 func (d *drift) arm(armed, look bool, now time.Time) {
@@ -47,10 +48,11 @@ func (d *drift) arm(armed, look bool, now time.Time) {
 	}
 }
 
-// hear takes in news.
+// hear takes in news. A look that is to come anyway, when a knob may be put right
+// again, does not make it wait.
 func (d *drift) hear(now time.Time, news News) {
-	if d.armed && d.due.IsZero() && news&(Units|Audio|Sessions) != 0 {
-		d.due = now.Add(gather)
+	if d.armed && news&(Units|Audio|Sessions) != 0 {
+		d.due = earlier(d.due, now.Add(gather))
 	}
 }
 
@@ -74,7 +76,8 @@ func (w *Watcher) recheck(ctx context.Context, now time.Time) {
 	go func() { d.rechecked <- w.engine.Recheck(ctx) }()
 }
 
-// found hears what differs, and puts it right when that is asked for.
+// found hears what differs, and puts it right when that is asked for: all but the
+// knobs that were put right often enough, which stay where they are.
 func (w *Watcher) found(ctx context.Context, now time.Time, list []fsm.Difference) {
 	d := &w.drift
 	d.busy, d.free = false, now.Add(min(rest*now.Sub(d.began), mostRest))
@@ -83,26 +86,33 @@ func (w *Watcher) found(ctx context.Context, now time.Time, list []fsm.Differenc
 	if !w.settings.Correct || len(list) == 0 || w.engine.State().Open != nil {
 		return
 	}
-	if tired != "" {
+	if len(tired) > 0 {
 		d.due = d.ripe(now)
-		return
 	}
+	fresh := slices.DeleteFunc(list, func(one fsm.Difference) bool { return slices.Contains(tired, one.ID()) })
+	if len(fresh) > 0 && w.correct(ctx, fresh, tired) {
+		d.note(now, fresh)
+		if len(tired) > 0 { // what differs still is to be told again
+			d.due = now.Add(gather)
+		}
+	}
+}
+
+// correct tells whether a correction has begun.
+func (w *Watcher) correct(ctx context.Context, list []fsm.Difference, spared []string) bool {
 	reason := "drift of " + list[0].ID()
 	if n := len(list) - 1; n > 0 {
 		reason += fmt.Sprintf(" and %d more", n)
 	}
-	id, err := w.engine.Correct(ctx, reason)
+	id, err := w.engine.Correct(ctx, reason, spared...)
 	if err != nil {
 		w.cfg.Log.Info("drift is not corrected", zap.String("reason", reason), zap.Error(err))
-		return
 	}
-	if id != 0 {
-		d.note(now, list)
-	}
+	return err == nil && id != 0
 }
 
-// tired names the first knob that was put right often enough, or nothing.
-func (d *drift) tired(now time.Time, list []fsm.Difference) string {
+// tired names the knobs that were put right often enough.
+func (d *drift) tired(now time.Time, list []fsm.Difference) (knobs []string) {
 	for knob, times := range d.tried {
 		for len(times) > 0 && now.Sub(times[0]) >= correctionWindow {
 			times = times[1:]
@@ -111,10 +121,10 @@ func (d *drift) tired(now time.Time, list []fsm.Difference) string {
 	}
 	for _, one := range list {
 		if len(d.tried[one.ID()]) >= mostCorrections {
-			return one.ID()
+			knobs = append(knobs, one.ID())
 		}
 	}
-	return ""
+	return knobs
 }
 
 // ripe is when a knob may be put right again.
@@ -137,19 +147,20 @@ func (d *drift) note(now time.Time, list []fsm.Difference) {
 	}
 }
 
-// tellTired says in Degraded which knob is not put right any more.
-func (w *Watcher) tellTired(knob string) {
-	text := ""
-	if knob != "" {
-		text = fmt.Sprintf("%s was corrected %d times in %s and differs again: it is only reported for now", knob, mostCorrections, plain(correctionWindow))
+// tellTired says in Degraded which knobs are not put right any more.
+func (w *Watcher) tellTired(knobs []string) {
+	text := func(knob string) string {
+		return fmt.Sprintf("%s was corrected %d times in %s and differs again: it is only reported for now", knob, mostCorrections, plain(correctionWindow))
 	}
-	if text == w.drift.told {
-		return
+	for _, knob := range w.drift.told {
+		if !slices.Contains(knobs, knob) {
+			w.engine.Degrade(text(knob), true)
+		}
 	}
-	if w.drift.told != "" {
-		w.engine.Degrade(w.drift.told, true)
+	for _, knob := range knobs {
+		if !slices.Contains(w.drift.told, knob) {
+			w.engine.Degrade(text(knob), false)
+		}
 	}
-	if w.drift.told = text; text != "" {
-		w.engine.Degrade(text, false)
-	}
+	w.drift.told = knobs
 }

@@ -97,6 +97,48 @@ func TestAKnobIsCorrectedThreeTimesInTenMinutes(t *testing.T) {
 	})
 }
 
+// Each knob has three corrections of its own.
+func TestAKnobThatIsOnlyReportedKeepsNoOtherFromBeingCorrected(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, "studio", triggers.Settings{Correct: true})
+		begun := time.Now()
+		for range 4 {
+			r.byHand("units/a", "started")
+			wait(30 * time.Second)
+		}
+		for range 3 {
+			r.byHand("units/b", "stopped")
+			wait(5 * time.Second)
+			if a, b := r.world.Get("units/a"), r.world.Get("units/b"); a != "started" || b != "studio" {
+				t.Fatalf("units are %s and %s", a, b)
+			}
+			if got := r.degraded(); !strings.Contains(got, differs) || !strings.Contains(got, "units/a was corrected 3 times") {
+				t.Errorf("degraded: %q", got)
+			}
+			if got := r.last(); got.Outcome != fsm.Settled || got.Reason != "drift of units/b" {
+				t.Errorf("%s: %s %s", got.Reason, got.Outcome, got.Message)
+			}
+		}
+		r.byHand("units/b", "stopped")
+		wait(5 * time.Second)
+		if got := r.degraded(); r.world.Get("units/b") != "stopped" || !strings.Contains(got, "units/b was corrected 3 times") {
+			t.Errorf("unit is %s, degraded: %q", r.world.Get("units/b"), got)
+		}
+		wait(time.Until(begun.Add(10*time.Minute + 5*time.Second)))
+		if a, b := r.world.Get("units/a"), r.world.Get("units/b"); a != "studio" || b != "stopped" {
+			t.Errorf("ten minutes after the first correction the units are %s and %s", a, b)
+		}
+		wait(3 * time.Minute)
+		if got := r.degraded(); r.world.Get("units/b") != "studio" || got != "" {
+			t.Errorf("at the end the unit is %s, degraded: %q", r.world.Get("units/b"), got)
+		}
+		if n := len(r.world.Log()); n != 8 {
+			t.Errorf("%d corrections", n)
+		}
+	})
+}
+
 func TestNothingIsCorrectedAtTheStart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -188,7 +188,7 @@ func (r *rig) last() fsm.Transition {
 	if len(log) == 0 {
 		r.t.Fatal("the history is empty")
 	}
-	return log[len(log)-1]
+	return log[0]
 }
 
 func set(id, key, value string) fsm.Setting {

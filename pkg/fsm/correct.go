@@ -30,10 +30,10 @@ func (e *Engine) Recheck(ctx context.Context) []Difference {
 // It ends no person's session, and gives no GPU back that one holds: with a
 // person in a mode without a GUI, that is told and left alone. Guards are about
 // ways to other modes, and are not asked; neither are holds, which keep the mode
-// as it is. A knob that cannot be put back refuses the correction. Errors are
-// *RequestError.
-func (e *Engine) Correct(ctx context.Context, reason string) (uint32, error) {
-	c, err := e.astray()
+// as it is. A knob that cannot be put back refuses the correction. The knobs that
+// are spared by name are neither moved nor asked about. Errors are *RequestError.
+func (e *Engine) Correct(ctx context.Context, reason string, spared ...string) (uint32, error) {
+	c, err := e.astray(spared)
 	if err != nil || c == nil {
 		return 0, err
 	}
@@ -66,7 +66,7 @@ func (e *Engine) Correct(ctx context.Context, reason string) (uint32, error) {
 
 // astray is the claim of a way from the settled mode to itself, or nil in boot,
 // which wants nothing.
-func (e *Engine) astray() (*claim, error) {
+func (e *Engine) astray(spared []string) (*claim, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.correctableLocked(e.gen); err != nil {
@@ -76,6 +76,7 @@ func (e *Engine) astray() (*claim, error) {
 	if !ok {
 		return nil, nil
 	}
+	mode.Settings = slices.DeleteFunc(slices.Clone(mode.Settings), func(s Setting) bool { return slices.Contains(spared, s.ID()) })
 	edge := Edge{Event: eventCorrect, From: mode.Name, To: mode.Name}
 	return &claim{gen: e.gen, from: mode, to: mode, edge: edge, rested: true, effect: Effect{From: mode.Name, To: mode.Name}}, nil
 }
@@ -93,12 +94,18 @@ func (e *Engine) correctableLocked(gen uint64) error {
 }
 
 // gentle takes out of a plan what would end a person's session, and the GPUs
-// that such a session may hold.
+// that such a session may hold: they are not what the correction is measured by.
 func gentle(p Plan) Plan {
 	if !slices.ContainsFunc(p.Ends, Session.interactive) {
 		return p
 	}
-	p.Steps = slices.DeleteFunc(p.Steps, func(st Step) bool { return st.Kind == "gui" || st.Kind == "gpus" })
+	p.Steps = slices.DeleteFunc(p.Steps, func(st Step) bool {
+		left := st.Kind == "gui" || st.Kind == "gpus"
+		if left {
+			p.Lacks = append(p.Lacks, knobID(st.Kind, st.Key))
+		}
+		return left
+	})
 	for i := range p.Steps {
 		p.Steps[i].Index = i
 	}

@@ -117,6 +117,9 @@ func TestACorrectionEndsNobody(t *testing.T) {
 		if got := strings.Join(w.Steps(), " "); strings.Contains(got, "gui") || len(w.People) != 1 {
 			t.Errorf("did %s, people %v", got, w.People)
 		}
+		if last := w.Log()[0]; last.Outcome != fsm.Settled || w.Get("units/c") != "3" {
+			t.Errorf("%s: %s; units/c is %s", last.Outcome, last.Message, w.Get("units/c"))
+		}
 		w.SetPeople(fsm.Session{ID: "c1", UID: 120, User: "gdm", Class: "greeter"})
 		w.Set("units/c", "3")
 		if id, err := e.Correct(t.Context(), "drift"); id == 0 || err != nil {
@@ -125,6 +128,22 @@ func TestACorrectionEndsNobody(t *testing.T) {
 		settle(e)
 		if w.Get("gui") != "off" {
 			t.Error("a login screen was left in a mode without a GUI")
+		}
+	})
+}
+
+func TestACorrectionLeavesWhatIsSpared(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *fsmtest.World, e *fsm.Engine) {
+		w.Set("units/a", "by hand")
+		w.Set("units/b", "by hand")
+		w.Absent["units/a"] = true // and not even asked about
+		if id, err := e.Correct(t.Context(), "drift", "units/a"); id == 0 || err != nil {
+			t.Fatalf("%d, %v", id, err)
+		}
+		settle(e)
+		if last := w.Log()[0]; last.Outcome != fsm.Settled || w.Get("units/a") != "by hand" || w.Get("units/b") != "1" {
+			t.Errorf("%s: %s; units are %s and %s", last.Outcome, last.Message, w.Get("units/a"), w.Get("units/b"))
 		}
 	})
 }

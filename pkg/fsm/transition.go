@@ -105,7 +105,8 @@ type Plan struct {
 	Verdicts []Verdict `json:"verdicts"`
 	Steps    []Step    `json:"steps"`
 	// Lacks names the knobs that preflight found cannot be moved here. With the
-	// override that goes home in any case, they stay as they are.
+	// override that goes home in any case, they stay as they are; so do those that a
+	// correction leaves to the person who sits there.
 	Lacks []string `json:"lacks,omitempty"`
 	// Ends are the sessions that the plan ends, frozen by id.
 	Ends []Session `json:"ends,omitempty"`
