@@ -137,3 +137,20 @@ func TestEveryNixFileParses(t *testing.T) {
 		t.Errorf("%v: %s", err, out)
 	}
 }
+
+func TestThePagesShowTheSmallestExample(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("../examples/nixos/minimal.nix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range []string{"../README.md", "../docs/nixos.md"} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), string(raw)) {
+			t.Errorf("%s does not show examples/nixos/minimal.nix as it is", page)
+		}
+	}
+}

@@ -22,7 +22,7 @@ in
     # switch-to-configuration has its lock when it asks this, and keeps it until it
     # has ended.
     system.preSwitchChecks.moded = ''
-      PATH=${path} bash ${./pre-switch.sh} ${./while-switching.sh} "''${2:-switch}"
+      PATH=${path} ${pkgs.bash}/bin/bash ${./pre-switch.sh} ${./while-switching.sh} "''${2:-switch}"
     '';
   };
 }

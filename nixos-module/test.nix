@@ -72,18 +72,12 @@
     };
 
   testScript = ''
-    import json
-
     rebuild = "/run/booted-system/specialisation/drifting/bin/switch-to-configuration test"
-
-
-    def status():
-        return json.loads(machine.succeed("modectl status --json"))
 
 
     def settled(mode):
         machine.wait_until_succeeds(
-            f"modectl status --json | grep -E '^ *\"mode\": \"{mode}\"' && ! modectl status --json | grep -E '\"phase\": *\"[a-z]'",
+            f"modectl status --json | grep '^  \"mode\": \"{mode}\"' && ! modectl status --json | grep -E '\"phase\": *\"[a-z]'",
             timeout=180,
         )
 
@@ -112,7 +106,7 @@
         code, _ = machine.execute("modectl switch compute --yes")
         assert code == 3, f"exit code {code}"
         machine.succeed("modectl switch desktop --yes")
-        machine.succeed("systemd-run --unit=take modectl hold --all -- sleep infinity")
+        machine.succeed("systemd-run --setenv=PATH --unit=take modectl hold --all -- sleep infinity")
         machine.wait_until_succeeds("modectl holds | grep sleep")
         code, _ = machine.execute("modectl switch compute --yes")
         assert code == 3, f"exit code {code}"
