@@ -82,12 +82,16 @@ func (s *Server) listHistory(_ context.Context, c *call) ([]any, error) {
 }
 
 func (s *Server) getTransition(_ context.Context, c *call) ([]any, error) {
-	id := c.number(0)
-	if t, ok := s.record.open(s.engine.State().Open); ok && (id == 0 || id == t.ID) {
-		return []any{recordRow(t).ToMap()}, nil
+	id, now := c.number(0), s.engine.State().Open
+	open, there := s.record.open(now)
+	there = there && (id == 0 || id == open.ID)
+	if there && now.Phase != fsm.StuckPhase {
+		return []any{recordRow(open).ToMap()}, nil
 	}
-	t, err := s.fromHistory(id)
+	t, err := s.fromHistory(cmp.Or(id, open.ID)) // of a stuck one it has the outcome
 	switch {
+	case there && errors.Is(err, fsm.ErrNotFound):
+		return []any{recordRow(open).ToMap()}, nil
 	case errors.Is(err, fsm.ErrNotFound):
 		return nil, manager1.Errorf(manager1.ErrNotFound, "the history has no such transition")
 	case err != nil:

@@ -366,3 +366,25 @@ func TestAPlanSaysHowLongItsStepsTookLastTime(t *testing.T) {
 	r.server.Finished(newest)
 	planned(2000, 5000, 1000)
 }
+
+func TestAStuckTransitionIsToldAsTheHistoryHasIt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(e *engine, _ *server.Config) {
+		e.log = []fsm.Transition{{ID: 9, From: "compute", To: "desktop", Outcome: fsm.Stuck, Message: "say modectl recover"}, {ID: 8}}
+		e.state = fsm.State{Mode: "compute", Open: &fsm.Progress{ID: 9, From: "compute", To: "desktop", Phase: fsm.StuckPhase}}
+	})
+	c := r.client()
+	for _, id := range []uint32{0, 9} {
+		if got, err := c.GetTransition(t.Context(), id); err != nil || got.ID != 9 || got.Outcome != manager1.Stuck || got.Message != "say modectl recover" {
+			t.Errorf("transition %d while it is stuck: %+v, %v", id, got, err)
+		}
+	}
+	r.engine.set(fsm.State{Mode: "compute", Open: &fsm.Progress{ID: 9, Phase: fsm.Undoing}})
+	if got, err := c.GetTransition(t.Context(), 9); err != nil || got.ID != 9 || got.Outcome != "" {
+		t.Errorf("while it is undone once more: %+v, %v", got, err)
+	}
+	r.engine.set(fsm.State{Mode: "compute", Open: &fsm.Progress{ID: 10, Phase: fsm.StuckPhase}})
+	if got, err := c.GetTransition(t.Context(), 10); err != nil || got.ID != 10 {
+		t.Errorf("of one that the history has not: %+v, %v", got, err)
+	}
+}
