@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	dbusxml "github.com/modectl/moded/dbus"
 	"github.com/modectl/moded/internal/config"
 	"github.com/modectl/moded/internal/reference"
 	"github.com/modectl/moded/pkg/guards"
@@ -19,7 +20,12 @@ var update = flag.Bool("update", false, "write the pages")
 
 func TestEachPageIsNotStale(t *testing.T) {
 	t.Parallel()
-	for name, text := range map[string]string{"guards.md": reference.Guards(), "settings.md": reference.Settings(), "modectl.md": reference.Modectl()} {
+	bus, err := reference.Bus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"guards.md": reference.Guards(), "settings.md": reference.Settings(),
+		"modectl.md": reference.Modectl(), "bus.md": bus} {
 		path := filepath.Join("..", "..", "docs", "reference", name)
 		if *update {
 			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
@@ -88,5 +94,28 @@ func TestEveryExampleIsGoodConfiguration(t *testing.T) {
 		if !found || len(c.Warnings) > 0 {
 			t.Errorf("%s: the example makes no guard of the kind, or warns: %v", k.Name, c.Warnings)
 		}
+	}
+}
+
+func TestTheBusPageHasEveryMemberOfTheContract(t *testing.T) {
+	t.Parallel()
+	page, err := reference.Bus()
+	if err != nil {
+		t.Fatal(err)
+	}
+	members := regexp.MustCompile(`<(?:method|signal|property) name="(\w+)"`)
+	seen := 0
+	for _, doc := range []string{dbusxml.Manager1, dbusxml.Agents1, dbusxml.Agent1} {
+		for _, m := range members.FindAllStringSubmatch(doc, -1) {
+			seen++
+			_, after, found := strings.Cut(page, "\n### "+m[1]+"\n")
+			about, _, _ := strings.Cut(after, "\n### ")
+			if _, prose, _ := strings.Cut(about, "\n```\n\n"); !found || len(prose) < 20 {
+				t.Errorf("%s is not there, or nothing is said about it: %q", m[1], about)
+			}
+		}
+	}
+	if rights := strings.Count(page, "\n| `org.modectl."); seen < 25 || rights != strings.Count(dbusxml.PolkitPolicy, "<action ") {
+		t.Errorf("%d members and %d rights", seen, rights)
 	}
 }

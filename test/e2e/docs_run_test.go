@@ -5,7 +5,9 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/creack/pty"
 
+	"github.com/modectl/moded/dbus/manager1"
 	"github.com/modectl/moded/internal/simulate"
 	"github.com/modectl/moded/test/e2e/stage"
 )
@@ -29,25 +32,34 @@ type reader struct {
 	status int // of the last command
 }
 
-// machine is what the page says before a block: "fresh" is another machine, all
-// else is said to the one that there is.
+// happen does what the page says before a block: "fresh" is another machine,
+// "stock" one whose /etc/moded is empty, "until degraded" and "until well" wait
+// until moded has seen a difference or mended it, all else is said to the machine.
 func (r *reader) happen(before []string) {
 	r.t.Helper()
 	for _, what := range before {
-		if what = strings.TrimSpace(what); what == "fresh" || r.play == nil {
-			r.open()
-		}
-		if what != "fresh" && what != "" {
+		switch what = strings.TrimSpace(what); what {
+		case "fresh":
+			r.open(simulate.Config())
+		case "stock":
+			r.open(nil)
+		case "until degraded", "until well":
+			degraded := what == "until degraded"
+			for now := r.properties(); (len(now.Degraded) > 0) != degraded || now.Transition.Open(); now = r.properties() {
+				r.await(what, func(manager1.Event) bool { return true })
+			}
+		default:
 			r.simulate(what)
 		}
 	}
 	if r.play == nil {
-		r.open()
+		r.open(simulate.Config())
 	}
 }
 
-// open starts a machine, whose daemon reads the files that the page writes.
-func (r *reader) open() {
+// open starts a machine with the configuration, over which its daemon reads the
+// files that the page writes.
+func (r *reader) open(configuration []byte) {
 	r.t.Helper()
 	r.dir = r.t.TempDir()
 	examples, err := filepath.Abs("../../examples")
@@ -58,7 +70,7 @@ func (r *reader) open() {
 		r.t.Fatal(err)
 	}
 	o := stage.Options{Bin: bin, Speed: r.speed}
-	r.write("/etc/moded/moded.toml", string(simulate.Config()))
+	r.write("/etc/moded/moded.toml", string(configuration))
 	for _, file := range append([]string{"/etc/moded/moded.toml"}, r.page.files...) {
 		if path := r.dir + file; !slices.Contains(o.Config, path) {
 			o.Config = append(o.Config, path)
@@ -70,7 +82,31 @@ func (r *reader) open() {
 	r.play = bareWith(r.t, o)
 	r.start()
 	r.settles("desktop")
+	r.finish()
+}
+
+// finish waits until what a mode does after it has settled is done, too.
+func (r *reader) finish() {
+	r.t.Helper()
+	for r.t.Context().Err() == nil {
+		settings, err := r.client.Verify(r.t.Context())
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if !slices.ContainsFunc(settings, func(s manager1.Setting) bool { return !s.Settled }) {
+			break
+		}
+	}
 	r.calm()
+}
+
+func (r *reader) properties() manager1.Properties {
+	r.t.Helper()
+	now, err := r.client.Properties(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return now
 }
 
 func (r *reader) write(file, text string) {
@@ -107,9 +143,23 @@ func (r *reader) do(e example) string {
 		r.t.Fatal(err)
 	}
 	r.status = cmd.ProcessState.ExitCode()
-	r.calm() // what a mode does when it has settled
+	if strings.Contains(said, "In the background") {
+		r.finish()
+	}
+	r.calm()
 	said = strings.ReplaceAll(strings.ReplaceAll(said, "\r\n", "\n"), r.dir, "")
+	said = whoever(r.t).ReplaceAllString(said, "root") // as whom the pages were written
 	return strings.TrimLeft(said, "\n")
+}
+
+// whoever is the name of the user who runs the test.
+func whoever(t *testing.T) *regexp.Regexp {
+	t.Helper()
+	u, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`\b` + regexp.QuoteMeta(u.Username) + `\b`)
 }
 
 // talk reads what a command says, and answers its questions as the page does.

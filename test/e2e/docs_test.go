@@ -21,9 +21,16 @@ const top = "../.."
 var notRun = []struct{ command, why string }{
 	{"git", "fetches from the network"},
 	{"nixos-rebuild", "rebuilds a machine; nixos-module/test.nix does it on one of its own"},
+	{"apt", "changes this machine; test/debian does it on a machine of its own"},
 	{"make", "builds, installs or tests; each target is run by people and by itself"},
 	{"systemctl", "changes this machine's systemd; test/vm does it on a machine of its own"},
 	{"modectl doctor", "looks at the machine that the test runs on"},
+	{"modectl hold --reason 'fine-tune of tuesday' -- python", "runs somebody's training"},
+	{"cp", "changes the files of the machine that runs the test"},
+	{"install", "changes the files of the machine that runs the test"},
+	{"journalctl", "reads this machine's journal"},
+	{"modectl -H", "needs another machine; internal/cli/act_test.go has a stand-in for ssh"},
+	{"modectl cancel", "needs a switch that is under way; internal/cli/switch_test.go has one"},
 	{"modectl log", "reads this machine's journal; test/vm does it on a machine of its own"},
 	{"pw-top", "looks at the sound of this machine"},
 }
@@ -51,7 +58,7 @@ func pages(t *testing.T) []page {
 }
 
 // runs are the commands that a page may have run.
-var runs = regexp.MustCompile(`^(modectl|moded simulate|echo|cat) `)
+var runs = regexp.MustCompile(`^(modectl|moded simulate|echo|printf|cat) `)
 
 func TestEveryExampleOfThePagesIsWhatModectlSays(t *testing.T) {
 	t.Parallel()
@@ -155,14 +162,18 @@ func TestEveryTOMLOfThePagesIsGoodConfiguration(t *testing.T) {
 	t.Parallel()
 	seen := 0
 	for _, p := range pages(t) {
+		before := []config.Source{config.Default()}
 		for _, b := range p.parts {
 			if b.language != "toml" || strings.HasPrefix(p.name, "docs/reference/") {
 				continue // those have tests of their own
 			}
 			seen++
-			text := p.text(b.first, b.last)
-			if _, err := config.Compile([]config.Source{config.Default(), {Name: p.name, Text: text}}); err != nil {
+			this := append(slices.Clone(before), config.Source{Name: p.name, Text: p.text(b.first, b.last)})
+			if _, err := config.Compile(this); err != nil {
 				t.Errorf("%s:%d: %v", p.name, b.first, err)
+			}
+			if b.file != "" {
+				before = this
 			}
 		}
 	}
@@ -187,6 +198,7 @@ func TestAPageThatIsNotTrueIsFound(t *testing.T) {
 		"lines are left out in between":   {"a\n…\nd\n", "a\nb\nc\nd\n", true},
 		"what follows those is different": {"a\n…\nx\n", "a\nb\nc\nd\n", false},
 		"what is left out is at the end":  {"a\n…\nc\n", "a\nb\nc\nd\n", false},
+		"less time is left":               {"within 5 min to keep\n", "within 4 min 58 s to keep\n", true},
 		"steps side by side":              {"1/2 x: done\n2/2 y: done\n", "2/2 y: done\n1/2 x: done\n", true},
 	} {
 		if sameAs(c.shown, c.said) != c.same {

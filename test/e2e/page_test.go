@@ -92,7 +92,8 @@ func (p page) examples(b part) []example {
 var (
 	space   = regexp.MustCompile(`\s+`)
 	stepped = regexp.MustCompile(`(?m)^(\d+)/\d+ [^\n]*: done\n`)
-	passing = regexp.MustCompile(`(?m)^\d+/\d+ [^\n]*: doing\n`)
+	// passing are lines that are not there each time: properties are coalesced.
+	passing = regexp.MustCompile(`(?m)^(\d+/\d+ [^\n]*: doing|undoing\b[^\n]*)\n`)
 	// times differ from run to run; how they are written does not.
 	times = []struct {
 		written *regexp.Regexp
@@ -100,8 +101,9 @@ var (
 	}{
 		{regexp.MustCompile(`\d{4}-\d\d-\d\d( |T)?`), ""},
 		{regexp.MustCompile(`\b\d\d:\d\d(:\d\d)?(\.\d+)?\b`), "CLOCK"},
-		{regexp.MustCompile(`just now|\b\d+ (s|min|h|days?) ago`), "AGO"},
-		{regexp.MustCompile(`\b\d+(\.\d+)? (ms|s)\b`), "SPAN"},
+		{regexp.MustCompile(`just now|\b\d+ (s|min|h|days?)( \d+ (s|min))? ago`), "AGO"},
+		{regexp.MustCompile(`\b\d+(\.\d+)? (ms|s|min|h)\b( \d+ (s|min)\b)?`), "SPAN"},
+		{regexp.MustCompile(`\buid \d+\b`), "UID"},
 	}
 )
 
@@ -119,10 +121,11 @@ func plainly(text string) string {
 		steps = steps[1:]
 		return next
 	})
+	text = space.ReplaceAllString(text, " ")
 	for _, t := range times {
 		text = t.written.ReplaceAllString(text, t.instead)
 	}
-	return strings.TrimSpace(space.ReplaceAllString(text, " "))
+	return strings.TrimSpace(text)
 }
 
 func number(text string) int {
