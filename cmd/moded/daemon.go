@@ -58,7 +58,7 @@ type daemon struct {
 
 // assemble makes all parts and starts none.
 func assemble(ctx context.Context, o options) (*daemon, error) {
-	d := &daemon{o: o, log: journal.New(levelOf(o)), renewal: newRenewal()}
+	d := &daemon{o: o, log: journal.New(levelOf(o)), renewal: newRenewal(), supervisor: supervisor{said: new(string)}}
 	var err error
 	if d.lock, err = ledger.Lock(o.stateDir); err != nil {
 		return nil, err

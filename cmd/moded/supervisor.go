@@ -11,7 +11,11 @@ import (
 
 // supervisor tells systemd how it goes. Without systemd it says nothing; that
 // systemd does not listen is no reason to fail.
-type supervisor struct{ host.Notify }
+type supervisor struct {
+	host.Notify
+	// said is what Changed said last, which the engine calls one at a time.
+	said *string
+}
 
 func (s supervisor) ready(mode string) { _ = s.Ready("in " + mode + " mode") }
 
@@ -39,12 +43,17 @@ func (s supervisor) feed(ctx context.Context, alive func()) {
 	})
 }
 
-// Changed puts the mode into systemctl status.
+// Changed puts the mode into systemctl status. PID 1 tells everybody of each word
+// that we say there, so steps are left to modectl status.
 func (s supervisor) Changed(state fsm.State) {
 	text := "in " + state.Mode + " mode"
 	if state.Open != nil {
-		text = fmt.Sprintf("%s: %s to %s, %s", state.Open.Phase, state.Open.From, state.Open.To, state.Open.Step)
+		text = fmt.Sprintf("%s: %s to %s", state.Open.Phase, state.Open.From, state.Open.To)
 	}
+	if text == *s.said {
+		return
+	}
+	*s.said = text
 	_ = s.Status(text)
 }
 

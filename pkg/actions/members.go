@@ -98,16 +98,21 @@ func (t target) touched(ctx context.Context, v targetValue) ([]string, error) {
 
 // leave stops what the others have and the entered target has not.
 func (t target) leave(ctx context.Context, v targetValue) error {
-	stay, err := t.staying(ctx, v)
+	before := fsm.Round(ctx)
+	stay, err := t.staying(before, v)
 	if err != nil {
 		return err
 	}
-	out, err := t.leaving(ctx, v, stay)
+	out, err := t.leaving(before, v, stay)
 	if err != nil {
 		return err
 	}
 	for _, unit := range out {
-		if err := t.stopBut(ctx, unit, stay); err != nil {
+		members, err := t.members(before, unit)
+		if err != nil {
+			return err
+		}
+		if err := t.stopBut(ctx, unit, members, stay); err != nil {
 			return err
 		}
 	}
@@ -116,11 +121,7 @@ func (t target) leave(ctx context.Context, v targetValue) error {
 
 // stopBut stops a unit with its members. One with a member that stays is
 // stopped alone: PartOf= would take that along.
-func (t target) stopBut(ctx context.Context, unit string, stay []string) error {
-	members, err := t.members(ctx, unit)
-	if err != nil {
-		return err
-	}
+func (t target) stopBut(ctx context.Context, unit string, members, stay []string) error {
 	if slices.ContainsFunc(members, func(m string) bool { return slices.Contains(stay, m) }) {
 		return t.jobs.stopAlone(ctx, unit, t.jobs.timing.UnitStop)
 	}

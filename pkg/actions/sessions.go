@@ -30,7 +30,7 @@ func (g gui) end(ctx context.Context, sessions []fsm.Session) error {
 		return nil
 	}
 	left, err := g.remains(ctx, sessions)
-	if err != nil {
+	if err != nil || len(left) == 0 {
 		return err
 	}
 	for _, r := range left {

@@ -200,7 +200,11 @@ func (t target) Undo(ctx context.Context, _ string, was fsm.Snapshot) error {
 		return err
 	}
 	for _, unit := range snapshot.Down {
-		if err := t.stopBut(ctx, unit, snapshot.Up); err != nil {
+		members, err := t.members(ctx, unit)
+		if err != nil {
+			return err
+		}
+		if err := t.stopBut(ctx, unit, members, snapshot.Up); err != nil {
 			return err
 		}
 	}

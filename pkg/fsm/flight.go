@@ -71,9 +71,10 @@ func (e *Engine) fly(r *run, f flight) error {
 // never begun; one that is not essential stays behind.
 func (e *Engine) captureAll(r *run, f flight) (ready flight, err error) {
 	failed := make([]error, len(f))
+	ctx := Round(r.ctx)
 	var group sync.WaitGroup
 	for i, st := range f {
-		group.Go(func() { failed[i] = e.capture(r.ctx, st) })
+		group.Go(func() { failed[i] = e.capture(ctx, st) })
 	}
 	group.Wait()
 	for i, st := range f {
