@@ -42,7 +42,7 @@ func (t *trial) note(format string, args ...any) {
 }
 
 // faces are all there are.
-var faces = []face{&gnome{}}
+var faces = []face{&gnome{}, &plasma{}}
 
 func faceNames() string {
 	var names []string

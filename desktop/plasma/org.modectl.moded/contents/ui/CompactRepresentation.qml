@@ -21,8 +21,8 @@ MouseArea {
 
     hoverEnabled: true
     Accessible.role: Accessible.Button
-    Accessible.name: Words.title(manager)
-    Accessible.description: Words.state(manager, manager.now)
+    Accessible.name: Words.headline(manager)
+    Accessible.description: Words.line(manager)
     Accessible.onPressAction: activated()
     onClicked: activated()
 

@@ -17,7 +17,6 @@ PlasmaExtras.Representation {
     Layout.minimumHeight: Kirigami.Units.gridUnit * 18
     Layout.preferredWidth: Kirigami.Units.gridUnit * 22
     Layout.preferredHeight: Kirigami.Units.gridUnit * 26
-    collapseMarginsHint: true
 
     header: PlasmaExtras.PlasmoidHeading {
         visible: root.manager.present
@@ -30,13 +29,13 @@ PlasmaExtras.Representation {
             Kirigami.Heading {
                 Layout.fillWidth: true
                 level: 2
-                text: Words.title(root.manager)
+                text: Words.headline(root.manager)
                 textFormat: Text.PlainText
                 elide: Text.ElideRight
             }
             PlasmaComponents3.Label {
                 Layout.fillWidth: true
-                text: Words.state(root.manager, root.manager.now)
+                text: Words.line(root.manager)
                 textFormat: Text.PlainText
                 wrapMode: Text.Wrap
                 maximumLineCount: 2
@@ -52,8 +51,21 @@ PlasmaExtras.Representation {
         leftPadding: Kirigami.Units.largeSpacing
         rightPadding: Kirigami.Units.largeSpacing
 
-        contentItem: HoldSwitch {
-            manager: root.manager
+        contentItem: ColumnLayout {
+            spacing: 0
+
+            HoldSwitch {
+                Layout.fillWidth: true
+                text: i18nc("@option:check", "No automatic changes")
+                help: i18n("Only a person changes the mode: no idle time, no schedule, no script.")
+                hold: root.manager.noAutomaticChanges
+            }
+            HoldSwitch {
+                Layout.fillWidth: true
+                text: i18nc("@option:check", "Keep this mode")
+                help: i18n("Nobody changes the mode while this is on.")
+                hold: root.manager.keepThisMode
+            }
         }
     }
 
@@ -102,7 +114,7 @@ PlasmaExtras.Representation {
         width: parent.width - Kirigami.Units.gridUnit * 4
         visible: !root.manager.present
         iconName: "question-symbolic"
-        text: Words.title(root.manager)
-        explanation: Words.state(root.manager, root.manager.now)
+        text: Words.headline(root.manager)
+        explanation: Words.line(root.manager)
     }
 }

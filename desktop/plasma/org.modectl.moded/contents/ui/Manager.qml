@@ -35,21 +35,33 @@ Item {
     property var question: null
     /** A request is on its way. */
     property bool asking: false
-    /** This applet keeps the mode. It does so again when moded comes back. */
-    property bool holding: false
+    /** The steps of the open transition. */
+    property var steps: []
+    /** What this applet holds. */
+    readonly property Hold noAutomaticChanges: Hold {
+        bus: root.bus
+        scope: "automatic"
+        onFailed: message => root.error = message
+    }
+    readonly property Hold keepThisMode: Hold {
+        bus: root.bus
+        scope: "all"
+        onFailed: message => root.error = message
+    }
 
     /** The time, as long as something counts down. */
     property double now: Date.now()
 
     property var values: ({})
-    property int holdCookie: 0
     property string seen: ""
+    /** What a failure of the request on its way means: "Cannot switch to Studio". */
+    property string attempt: ""
     property bool reading: false
     property bool readAgain: false
     property int look: 0
 
     function choose(mode: string): void {
-        root.begin();
+        root.begin(Words.cannotSwitch(mode));
         bus.call("Plan", "(su)", [mode, 0], (allowed, verdicts, steps) => {
             root.asking = false;
             const ends = Words.ends(steps);
@@ -65,7 +77,7 @@ Item {
 
     function switchTo(mode: string): void {
         root.question = null;
-        root.begin();
+        root.begin(Words.cannotSwitch(mode));
         bus.call("SwitchMode", "(suus)", [mode, 0, 0, ""], root.succeed, (name, message) => {
             root.failOrPrompt(name, message, ["switch", "--yes", "--no-wait", mode]);
         });
@@ -73,7 +85,7 @@ Item {
 
     function cancel(): void {
         const id = root.transition.id;
-        root.begin();
+        root.begin("");
         bus.call("Cancel", "(u)", [id], root.succeed, (name, message) => {
             root.failOrPrompt(name, message, ["cancel", String(id)]);
         });
@@ -81,42 +93,27 @@ Item {
 
     function confirm(): void {
         const id = root.transition.id;
-        root.begin();
+        root.begin("");
         bus.call("Confirm", "(u)", [id], root.succeed, (name, message) => {
             root.failOrPrompt(name, message, ["confirm", String(id)]);
         });
     }
 
     function proceed(): void {
-        root.begin();
+        root.begin("");
         bus.call("Proceed", "(u)", [root.transition.id], root.succeed, root.fail);
     }
 
-    function hold(on: bool): void {
-        root.holding = on;
-        root.error = "";
-        if (on) {
-            root.takeHold();
-        } else if (root.holdCookie !== 0) {
-            bus.call("Release", "(u)", [root.holdCookie], () => {}, (name, message) => root.error = message);
-            root.holdCookie = 0;
-        }
-    }
-
-    function takeHold(): void {
-        bus.call("Hold", "(sss)", ["automatic", "Plasma", Words.holdReason()], cookie => {
-            root.holdCookie = cookie;
-            if (!root.holding) {
-                root.hold(false); // changed their mind meanwhile
-            }
-        }, (name, message) => {
-            root.holding = false;
-            root.error = message;
+    function undoAgain(): void {
+        root.begin("");
+        bus.call("Recover", "(u)", [0], root.succeed, (name, message) => {
+            root.failOrPrompt(name, message, ["recover"]);
         });
     }
 
-    function begin(): void {
+    function begin(attempt: string): void {
         root.asking = true;
+        root.attempt = attempt;
         root.error = "";
         root.outcome = "";
     }
@@ -128,7 +125,7 @@ Item {
 
     function fail(name: string, message: string): void {
         root.asking = false;
-        root.error = message;
+        root.error = [root.attempt, message].filter(text => text !== "").join("\n");
     }
 
     function failOrPrompt(name: string, message: string, args: list<string>): void {
@@ -189,8 +186,22 @@ Item {
         if (String(names) !== String(root.modeNames)) {
             root.modeNames = names;
         }
+        if (values.Transition?.id !== before.Transition?.id || values.Transition?.phase !== before.Transition?.phase) {
+            root.readSteps(values.Transition?.id ?? 0);
+        }
         if (Words.lookKey(before) !== Words.lookKey(values)) {
             root.lookCloser();
+        }
+    }
+
+    /** A step's summary says more than its name. */
+    function readSteps(id: int): void {
+        if (id > 0) {
+            bus.call("GetTransition", "(u)", [id], record => {
+                if (id === root.transition.id) {
+                    root.steps = record.steps ?? [];
+                }
+            }, () => {});
         }
     }
 
@@ -205,7 +216,9 @@ Item {
         bus.call("ListModes", "", [], current(modes => {
             root.about = Object.assign({}, ...modes.map(mode => ({ [mode.mode]: mode })));
         }), ignore);
-        bus.call("ListHolds", "", [], current(holds => root.holds = holds), ignore);
+        bus.call("ListHolds", "", [], current(holds => {
+            root.holds = holds.filter(hold => hold.who !== root.keepThisMode.who);
+        }), ignore);
         for (const name of root.modeNames.filter(name => name !== root.mode)) {
             bus.call("CanSwitch", "(s)", [name], current(answer => {
                 root.answers = Object.assign({}, root.answers, { [name]: answer });
@@ -244,10 +257,9 @@ Item {
 
     // plasmashell is one client of the bus for all its applets: what this one
     // holds would outlast it.
-    Component.onDestruction: hold(false)
-
-    Bus {
-        id: bus
+    Component.onDestruction: {
+        noAutomaticChanges.set(false);
+        keepThisMode.set(false);
     }
 
     DBus.DBusServiceWatcher {
@@ -258,14 +270,13 @@ Item {
         onRegisteredChanged: {
             root.seen = "";
             root.values = {};
-            root.holdCookie = 0;
+            root.error = "";
+            root.outcome = "";
+            root.question = null;
             root.asking = false;
-            if (registered) {
-                root.read();
-                if (root.holding) {
-                    root.takeHold();
-                }
-            }
+            root.noAutomaticChanges.renew(registered);
+            root.keepThisMode.renew(registered);
+            root.read();
         }
     }
 
@@ -283,6 +294,8 @@ Item {
         running: (root.transition.deadline ?? 0) > 0
         onTriggered: root.now = Date.now()
     }
+
+    readonly property Bus bus: Bus {}
 
     // Both may be missing: see there.
     readonly property Component newsType: Qt.createComponent("News.qml")

@@ -2,6 +2,8 @@ import QtQuick
 import QtQuick.Layouts
 import org.kde.kirigami as Kirigami
 
+import "../code/words.js" as Words
+
 /**
  * What is wrong, in the daemon's own words.
  */
@@ -10,10 +12,11 @@ ColumnLayout {
 
     required property Manager manager
     readonly property bool stuck: manager.phase === "stuck"
-    readonly property list<string> degraded: manager.present ? manager.degraded : []
+    readonly property list<string> degraded: manager.degraded.filter(line => !line.startsWith("stuck: ")) // has a message of its own
+    readonly property string holds: manager.holdCount > 0 ? manager.holds.map(Words.keptBy).join("\n") : ""
 
     spacing: Kirigami.Units.smallSpacing
-    visible: stuck || degraded.length > 0 || manager.error !== "" || manager.outcome !== ""
+    visible: stuck || degraded.length > 0 || manager.error !== "" || manager.outcome !== "" || holds !== ""
 
     Message {
         type: Kirigami.MessageType.Error
@@ -27,7 +30,12 @@ ColumnLayout {
     }
     Message {
         type: Kirigami.MessageType.Error
-        words: root.stuck ? [root.manager.transition.message ?? "", i18n("In a terminal, “modectl recover --help” says how to go on.")].join("\n") : ""
+        words: root.stuck ? [root.manager.transition.message ?? "", i18n("In a terminal, “modectl recover --help” names the other ways out.")].join("\n") : ""
+        dismissable: false
+    }
+    Message {
+        type: Kirigami.MessageType.Information
+        words: root.holds
         dismissable: false
     }
     Repeater {

@@ -19,7 +19,7 @@ PlasmaComponents3.ItemDelegate {
     readonly property string answer: manager.answers[modelData] ?? ""
     readonly property string subtitle: current ? (about?.summary ?? "") : Words.subtitle(about, answer, manager.plans[modelData])
 
-    text: modelData
+    text: Words.title(modelData)
     highlighted: current
     enabled: current || !manager.asking && !manager.underWay && Words.canChoose(answer)
     leftPadding: Kirigami.Units.largeSpacing
@@ -28,9 +28,11 @@ PlasmaComponents3.ItemDelegate {
     Accessible.checked: current
     Accessible.name: text
     Accessible.description: subtitle
-    Accessible.onPressAction: clicked()
-    onClicked: {
-        if (!current) {
+    Accessible.onPressAction: choose()
+    onClicked: choose()
+
+    function choose(): void {
+        if (enabled && !current) {
             manager.choose(modelData);
         }
     }

@@ -14,26 +14,14 @@ ColumnLayout {
     required property Manager manager
     readonly property var question: manager.question ?? { mode: "", ends: [], closes: [] }
 
-    spacing: Kirigami.Units.smallSpacing
+    spacing: Kirigami.Units.largeSpacing
 
     Kirigami.Heading {
         Layout.fillWidth: true
         level: 4
-        text: i18n("Switch to %1?", root.question.mode)
+        text: i18n("Switch to %1?", Words.title(root.question.mode))
         textFormat: Text.PlainText
         wrapMode: Text.Wrap
-    }
-    Repeater {
-        model: root.question.ends
-
-        PlasmaComponents3.Label {
-            required property string modelData
-
-            Layout.fillWidth: true
-            text: i18n("This ends %1.", modelData)
-            textFormat: Text.PlainText
-            wrapMode: Text.Wrap
-        }
     }
     PlasmaComponents3.Label {
         Layout.fillWidth: true
@@ -41,19 +29,21 @@ ColumnLayout {
         textFormat: Text.PlainText
         wrapMode: Text.Wrap
     }
-    RowLayout {
-        Layout.alignment: Qt.AlignRight
+    Flow {
+        Layout.fillWidth: true
+        layoutDirection: Qt.RightToLeft
+        spacing: Kirigami.Units.smallSpacing
 
         PlasmaComponents3.Button {
-            text: i18nc("@action:button end the sessions and change the mode", "End and switch")
-            icon.name: "system-log-out-symbolic"
-            onClicked: root.manager.switchTo(root.question.mode)
+            text: i18nc("@action:button", "Cancel")
+            icon.name: "dialog-cancel-symbolic"
+            focus: root.visible
+            onClicked: root.manager.question = null
         }
         PlasmaComponents3.Button {
-            text: i18nc("@action:button do not change the mode", "Stay")
-            icon.name: "dialog-cancel-symbolic"
-            focus: true
-            onClicked: root.manager.question = null
+            text: i18nc("@action:button", "Close and Switch")
+            icon.name: "system-log-out-symbolic"
+            onClicked: root.manager.switchTo(root.question.mode)
         }
     }
 }

@@ -20,8 +20,8 @@ PlasmoidItem {
         }
         return daemon.present ? PlasmaCore.Types.ActiveStatus : PlasmaCore.Types.PassiveStatus;
     }
-    toolTipMainText: Words.title(daemon)
-    toolTipSubText: Words.state(daemon, daemon.now)
+    toolTipMainText: Words.headline(daemon)
+    toolTipSubText: Words.line(daemon)
 
     switchWidth: Kirigami.Units.gridUnit * 14
     switchHeight: Kirigami.Units.gridUnit * 14
