@@ -160,6 +160,9 @@ func (f *follower) properties(t manager1.Progress) (bool, error) {
 // said.
 func (f *follower) finished(ctx context.Context, r manager1.Record) error {
 	if full, err := f.app.conn.GetTransition(ctx, f.id); err == nil {
+		if full.Outcome == "" { // one that is stuck is open yet
+			full.Outcome, full.Mode, full.Message = r.Outcome, r.Mode, r.Message
+		}
 		r = full
 	}
 	return f.app.end(r, f.options)

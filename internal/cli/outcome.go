@@ -87,7 +87,7 @@ func (a *app) stuck(r manager1.Record) {
 	a.complain(fmt.Sprintf("the switch to %s is stuck: %s", r.To, r.Message))
 	for _, s := range r.Steps {
 		if s.Error != "" {
-			a.ui.textTo(a.Stderr, "  step "+stepCount(s.Index, uint32(len(r.Steps)))+" "+s.Name+": ", plain, s.Error)
+			a.ui.textTo(a.Stderr, fmt.Sprintf("  step %d %s: ", s.Index+1, s.Name), plain, s.Error)
 		}
 	}
 	if len(r.Lost) > 0 {
