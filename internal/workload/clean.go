@@ -2,26 +2,13 @@ package workload
 
 import (
 	"strings"
-	"unicode"
 
 	"github.com/modectl/moded/pkg/facts"
 )
 
 // Words makes a sentence that somebody else wrote fit for logs, terminals and
-// the history: one line of printable runes, not too long.
-func Words(text string) string {
-	const most = 200
-	runes := []rune(strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, strings.TrimSpace(text)))
-	if len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return string(runes)
-}
+// the history.
+func Words(text string) string { return facts.Line(strings.TrimSpace(text), 200) }
 
 // clean makes all words of an answer fit to be shown. The helper does so, too;
 // but it reads what strangers send, and the brain does not rely on it.

@@ -3,9 +3,6 @@ package guards
 import (
 	"fmt"
 	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/modectl/moded/pkg/facts"
 	"github.com/modectl/moded/pkg/fsm"
@@ -41,21 +38,7 @@ func unseenBy(unit, kind, what string, p facts.Part) fsm.Verdict {
 const maxLine = 400
 
 // line makes a text one line of printable runes.
-func line(s string) string {
-	if len(s) > 4*maxLine {
-		s = s[:4*maxLine]
-	}
-	s = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
-	if r := []rune(s); len(r) > maxLine {
-		return string(r[:maxLine]) + "…"
-	}
-	return s
-}
+func line(s string) string { return facts.Line(s, maxLine) }
 
 // count writes "1 program" or "3 programs".
 func count(n int, what string) string {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/modectl/moded/internal/helper"
 	"github.com/modectl/moded/pkg/facts"
@@ -222,19 +221,8 @@ func (dev ReportDevice) accounted() bool {
 // figure is a figure that the library gave, or -1.
 func figure(n int) int { return max(-1, min(n, 100)) }
 
-// reason makes a reason fit to be shown: one line of printable runes.
-func reason(s string) string {
-	const most = 200
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
-}
+// reason makes a reason fit to be shown.
+func reason(s string) string { return facts.Line(s, 200) }
 
 // NormalPCI writes an address as sysfs does: NVML has eight digits of domain,
 // and upper case.
