@@ -15,7 +15,7 @@ func (h *host) checkBus() {
 			"modectl, applets and agents speak with moded over it", "systemctl status dbus.socket dbus.service")
 		return
 	}
-	for _, dir := range []string{"etc", "usr/share", "usr/local/share"} {
+	for _, dir := range []string{"etc", "usr/share", "usr/local/share", "run/current-system/sw/share"} {
 		if h.exists(dir + "/dbus-1/system.d/org.modectl.Manager1.conf") {
 			h.tell(fine("reached, and moded's policy is installed"))
 			return
@@ -26,7 +26,7 @@ func (h *host) checkBus() {
 		return
 	}
 	h.wrong(Failure, "moded's policy for the bus is not installed", "without it the bus gives nobody moded's name",
-		h.asRoot("make install")+" && "+h.asRoot("systemctl reload dbus.service"))
+		h.mend("make install && "+h.asRoot("systemctl reload dbus.service"), nixModule))
 }
 
 // checkDaemon says what its unit says where the daemon is not there.
@@ -38,7 +38,7 @@ func (h *host) checkDaemon() {
 	case h.NoBus != nil:
 		h.tell(unknown("whether moded runs cannot be told without the bus"))
 	case h.Units == nil:
-		h.wrong(Failure, "moded is not on the bus", why, h.asRoot("systemctl enable --now "+service))
+		h.wrong(Failure, "moded is not on the bus", why, h.enable(service))
 	default:
 		h.missing(why)
 	}
@@ -50,7 +50,7 @@ func (h *host) missing(why string) {
 		h.wrong(Failure, "moded is not on the bus, and PID 1 does not say why: "+manager1.Clean(err.Error(), manager1.MaxLine), why, "systemctl status "+service)
 		return
 	}
-	remedy := h.asRoot("systemctl enable --now " + service)
+	remedy := h.enable(service)
 	switch {
 	case !u.there():
 		remedy = h.install() + ", then " + remedy

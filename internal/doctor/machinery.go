@@ -54,9 +54,9 @@ func (h *host) cards() int {
 		case vendor != nvidia:
 		case h.exists("sys/bus/pci/drivers/nvidia/" + address), h.exists("sys/bus/pci/drivers/vfio-pci/" + address):
 		case h.exists("sys/bus/pci/drivers/nouveau/" + address):
-			h.wrong(Warning, address+" runs with nouveau", "CUDA and vLLM need NVIDIA's driver", h.asRoot("apt install nvidia-driver, and boot anew"))
+			h.wrong(Warning, address+" runs with nouveau", "CUDA and vLLM need NVIDIA's driver", h.mend("apt install nvidia-driver, and boot anew", nixNVIDIA))
 		default:
-			h.wrong(Failure, address+" is NVIDIA's, and has no driver", "nobody can compute on it, nor say who holds it", h.asRoot("apt install nvidia-driver, and boot anew"))
+			h.wrong(Failure, address+" is NVIDIA's, and has no driver", "nobody can compute on it, nor say who holds it", h.mend("apt install nvidia-driver, and boot anew", nixNVIDIA))
 		}
 	}
 	return n
@@ -84,7 +84,14 @@ func (h *host) checkPressure() {
 	if !h.exists("proc/pressure/memory") {
 		h.tell(Finding{Level: Warning, Summary: "the kernel tells no pressure (PSI)",
 			Why:    "the trigger memory-pressure and guards with a limit on pressure know nothing",
-			Remedy: "add psi=1 to GRUB_CMDLINE_LINUX in /etc/default/grub, then " + h.asRoot("update-grub && reboot"), At: Boot})
+			Remedy: h.bootWithPSI(), At: Boot})
 	}
 	h.fineIf("it tells pressure, and has control groups of version 2")
+}
+
+func (h *host) bootWithPSI() string {
+	if h.onNixOS() {
+		return h.mend("", nixPSI) + ", and boot anew"
+	}
+	return "add psi=1 to GRUB_CMDLINE_LINUX in /etc/default/grub, then " + h.asRoot("update-grub && reboot")
 }

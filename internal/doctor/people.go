@@ -43,9 +43,17 @@ func (h *host) checkAgents() {
 
 func (h *host) enableAgent(u manager1.AudioUser) string {
 	if u.User == h.User || u.User == "" {
-		return "systemctl --user enable --now " + agentUnit
+		return h.startAgent("")
 	}
-	return h.asRoot("systemctl --user --machine=" + u.User + "@ enable --now " + agentUnit)
+	return h.asRoot(h.startAgent(" --machine=" + u.User + "@"))
+}
+
+// startAgent is the command for it, of somebody else by their machine.
+func (h *host) startAgent(machine string) string {
+	if h.onNixOS() {
+		return "systemctl --user" + machine + " start " + agentUnit // the module has it enabled
+	}
+	return "systemctl --user" + machine + " enable --now " + agentUnit
 }
 
 // checkLinger names users whose manager outlives their sessions.
@@ -70,10 +78,10 @@ func (h *host) checkPolkit() {
 		h.wrong(Failure, "moded's actions are not installed", "polkit denies what it does not know: only root may change the mode", h.anew())
 	}
 	if h.Has != nil && h.NoBus == nil && !h.Has("org.freedesktop.PolicyKit1") {
-		h.wrong(Failure, "polkit is not on the bus", "nobody but root may change the mode", h.asRoot("apt install polkitd")+" && "+h.asRoot("systemctl start polkit.service"))
+		h.wrong(Failure, "polkit is not on the bus", "nobody but root may change the mode", h.mend("apt install polkitd && "+h.asRoot("systemctl start polkit.service"), nixPolkit))
 	}
 	if !h.exists("usr/bin/pkttyagent") && !h.exists("run/current-system/sw/bin/pkttyagent") && !h.Super {
-		h.wrong(Warning, "pkttyagent is missing", "over ssh and on a console nobody can be asked for a password", h.asRoot("apt install polkitd"))
+		h.wrong(Warning, "pkttyagent is missing", "over ssh and on a console nobody can be asked for a password", h.mend("apt install polkitd", nixPolkit))
 	}
 	h.fineIf("it knows moded's actions")
 }

@@ -110,10 +110,16 @@ func (h *host) asRoot(command string) string {
 
 // anew lays moded's files down, where no package did.
 func (h *host) anew() string {
+	if h.onNixOS() {
+		return h.mend("", nixModule)
+	}
 	return "install moded anew (in its source: " + h.asRoot("make install") + ")"
 }
 
 // install lays moded's files down, and has PID 1 read them.
 func (h *host) install() string {
+	if h.onNixOS() {
+		return h.anew()
+	}
 	return h.anew() + ", then " + h.asRoot("systemctl daemon-reload")
 }

@@ -47,9 +47,9 @@ func (h *host) checkServices() {
 		case u.FileState == "masked":
 			h.wrong(Failure, own.name+" is masked", own.why, h.asRoot("systemctl unmask "+own.name))
 		case u.Active != "active" && u.Active != "reloading":
-			h.wrong(Failure, fmt.Sprintf("%s is %s", own.name, u.says()), own.why, h.asRoot("systemctl enable --now "+own.name))
+			h.wrong(Failure, fmt.Sprintf("%s is %s", own.name, u.says()), own.why, h.enable(own.name))
 		case u.FileState == "disabled":
-			h.wrong(Warning, own.name+" runs, and is not enabled", own.why, h.asRoot("systemctl enable "+own.name))
+			h.wrong(Warning, own.name+" runs, and is not enabled", own.why, h.mend("systemctl enable "+own.name, nixModule))
 		}
 		if u.NeedsReload {
 			h.wrong(Warning, "the files of "+own.name+" are newer than what PID 1 has read", "what was installed is not in force", h.asRoot("systemctl daemon-reload"))
@@ -112,7 +112,8 @@ func (h *host) checkGates() {
 		}
 		h.wrong(Warning, fmt.Sprintf("%s has no gate, and %s %s it down", u.ID, strings.Join(w.Down, ", "), verb(len(w.Down), "wants", "want")),
 			"a package upgrade or a hand that starts it is not stopped",
-			h.asRoot("install -Dm644 /usr/share/doc/moded/examples/gate.conf /etc/systemd/system/"+u.ID+".d/50-moded-gate.conf")+" && "+h.asRoot("systemctl daemon-reload"))
+			h.mend("install -Dm644 /usr/share/doc/moded/examples/gate.conf /etc/systemd/system/"+u.ID+".d/50-moded-gate.conf && "+h.asRoot("systemctl daemon-reload"),
+				nixUnit(u.ID, `unitConfig.ConditionPathExists = [ "!/run/moded/deny/%n" ]`)))
 	}
 	if gated > 0 {
 		h.fineIf("%d units that modes have down have one", gated)
@@ -166,7 +167,7 @@ func (h *host) checkVLLM() {
 			summary = w.Name + " starts without " + file + ", for the dash before it"
 		}
 		h.wrong(Failure, summary, "CUDA would show it all GPUs: moded refuses the modes that run it",
-			h.asRoot("systemctl edit "+w.Name)+", and say under [Service]: EnvironmentFile="+file)
+			h.mend("systemctl edit "+w.Name+", and say under [Service]: EnvironmentFile="+file, nixUnit(u.ID, `serviceConfig.EnvironmentFile = [ "`+file+`" ]`)))
 	}
 }
 
@@ -182,7 +183,7 @@ func (h *host) checkDisplay() {
 		}
 		switch {
 		case !u.there():
-			h.wrong(Warning, "there is no "+w.Name, "a mode with a GUI has nothing to start: this machine has no graphical login", h.asRoot("apt install gdm3"))
+			h.wrong(Warning, "there is no "+w.Name, "a mode with a GUI has nothing to start: this machine has no graphical login", h.mend("apt install gdm3", nixDisplay))
 		case u.ID == w.Name:
 			h.tell(fine("%s is %s", w.Name, u.says()))
 		default:
