@@ -29,7 +29,7 @@ var notRun = []struct{ command, why string }{
 	{"cp", "changes the files of the machine that runs the test"},
 	{"install", "changes the files of the machine that runs the test"},
 	{"journalctl", "reads this machine's journal"},
-	{"modectl -H", "needs another machine; internal/cli/act_test.go has a stand-in for ssh"},
+	{"modectl -H", "needs another machine; cmd/modectl/host_test.go has a stand-in for ssh"},
 	{"modectl cancel", "needs a switch that is under way; internal/cli/switch_test.go has one"},
 	{"modectl log", "reads this machine's journal; test/vm does it on a machine of its own"},
 	{"pw-top", "looks at the sound of this machine"},
