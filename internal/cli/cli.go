@@ -118,6 +118,7 @@ func (a *app) root() *cobra.Command {
 		a.verifyCommand(), a.recoverCommand(), a.reloadCommand(), runsThere(a.configCommand()), runsThere(a.graphCommand()),
 		a.metricsCommand(), runsThere(a.doctorCommand()), a.completionCommand(), a.versionCommand(),
 	)
+	withExamples(root)
 	return root
 }
 

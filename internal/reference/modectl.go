@@ -42,6 +42,9 @@ func command(b *strings.Builder, cmd *cobra.Command) {
 	}
 	fmt.Fprintf(b, "```text\n%s\n```\n\n%s\n\n", cmd.UseLine(), text)
 	flags(b, cmd.LocalNonPersistentFlags().FlagUsages())
+	if cmd.Example != "" {
+		fmt.Fprintf(b, "For example:\n\n```text\n%s\n```\n\n", strings.ReplaceAll(strings.TrimPrefix(cmd.Example, "  "), "\n  ", "\n"))
+	}
 	for _, sub := range cmd.Commands() {
 		command(b, sub)
 	}
