@@ -145,11 +145,16 @@ func isolateRefused(t *T) {
 // isolateAndBack: what the target does not want stops, by name, and nothing else;
 // a failure afterwards brings it back.
 func isolateAndBack(t *T) {
+	t.neverIsolated()
+	t.isolated()
+	t.mustSwitch("desktop")
+	t.isolatedForNothing()
+}
+
+// neverIsolated: a target that contradicts its mode is refused by what it would do.
+func (t *T) neverIsolated() {
 	t.isolating("polkit.service ssh.service")
-	dev, err := t.seated("dev")
-	t.must(err)
-	r := t.Switch("studio")
-	if r.code != 3 || !strings.Contains(r.all, "grabber.service, which the mode keeps") {
+	if r := t.Switch("studio"); r.code != 3 || !strings.Contains(r.all, "grabber.service, which the mode keeps") {
 		t.Errorf("exit %d, want 3 and grabber.service named", r.code)
 	}
 	t.isolating("polkit.service ssh.service grabber.service")
@@ -158,32 +163,19 @@ func isolateAndBack(t *T) {
 		t.Errorf("exit %d, want 3 and fstrim.timer named", r.code)
 	}
 	t.configure(isolatingStudio)
-	daemon, ssh := t.pid(), t.unit("ssh.service", "InvocationID")
-	up := func() map[string]bool {
-		units := map[string]bool{}
-		for _, name := range strings.Fields(t.Quiet("sh", "-c", "systemctl list-units --plain --no-legend --state=active --type=service,socket,timer,path,target | cut -d' ' -f1").out) {
-			units[name] = true
-		}
-		return units
-	}
-	before := up()
+}
+
+// isolated: studio's target is isolated, and stops what the plan says.
+func (t *T) isolated() {
+	dev, err := t.seated("dev")
+	t.must(err)
+	daemon, ssh, before := t.pid(), t.unit("ssh.service", "InvocationID"), t.up()
 	plan := t.Run("modectl", "plan", "studio").all
 	if !strings.Contains(plan, "stop lab-bystander.service, which the target does not want") {
 		t.Errorf("the plan does not name lab-bystander.service")
 	}
 	t.mustSwitch("studio")
-	after := up()
-	for name := range before {
-		if !after[name] {
-			t.Logf("stopped: %s", name)
-			if !strings.Contains(plan, "stop "+name) {
-				t.Errorf("%s stopped and the plan does not say so", name)
-			}
-		}
-	}
-	if after["lab-bystander.service"] {
-		t.Errorf("lab-bystander.service is still up")
-	}
+	t.stoppedAsPlanned(plan, before, t.up())
 	for unit, state := range map[string]string{"moded-studio.target": "active", "moded-desktop.target": "inactive", "lab-studio.service": "active", "fstrim.timer": "active"} {
 		if err := t.wantUnit(unit, state); err != nil {
 			t.Errorf("%v", err)
@@ -196,8 +188,34 @@ func isolateAndBack(t *T) {
 	if now := t.pid(); now != daemon || t.unit("ssh.service", "InvocationID") != ssh {
 		t.Errorf("moded was %d and is %d, or ssh.service was restarted", daemon, now)
 	}
-	t.mustSwitch("desktop")
+}
 
+// up are the units that are active, without scopes, slices, mounts and devices.
+func (t *T) up() map[string]bool {
+	units := map[string]bool{}
+	for _, name := range strings.Fields(t.Quiet("sh", "-c", "systemctl list-units --plain --no-legend --state=active --type=service,socket,timer,path,target | cut -d' ' -f1").out) {
+		units[name] = true
+	}
+	return units
+}
+
+// stoppedAsPlanned: each unit that is down now was named, and the bystander is.
+func (t *T) stoppedAsPlanned(plan string, before, after map[string]bool) {
+	for name := range before {
+		if !after[name] {
+			t.Logf("stopped: %s", name)
+			if !strings.Contains(plan, "stop "+name) {
+				t.Errorf("%s stopped and the plan does not say so", name)
+			}
+		}
+	}
+	if after["lab-bystander.service"] {
+		t.Errorf("lab-bystander.service is still up")
+	}
+}
+
+// isolatedForNothing: a hook fails after the isolation, which is undone.
+func (t *T) isolatedForNothing() {
 	t.make(map[string]string{"lab-after.service": "[Service]\nType=oneshot\nExecStart=/bin/false\n"})
 	t.configure(isolatingStudio + "[[edges]]\nevent = \"enter_studio\"\nfrom = \"desktop\"\nto = \"studio\"\nafter = [\"lab-after.service\"]\n")
 	t.Must("systemctl", "start", "lab-bystander.service")
