@@ -58,20 +58,14 @@ func TestAnOpenPlanIsUndoneWhateverTheConfigurationSaysNow(t *testing.T) {
 				w := newWorld("desktop")
 				e := start(t, w)
 				w.DieAt(10)
-				if _, err := e.Switch(t.Context(), fsm.Request{Mode: "compute"}); err != nil {
-					t.Fatal(err)
-				}
-				settle(e)
+				goes(t, e, fsm.Request{Mode: "compute"})
 				stop(t, e)
 				e = restart(t, w, catalogOf(t, c.modes, c.edges...))
 				defer stop(t, e)
 				if s := e.State(); s.Mode != c.mode || s.Open != nil || !maps.Equal(w.Knobs, knobsOf("desktop")) {
 					t.Fatalf("mode %s, world %v", s.Mode, w.Knobs)
 				}
-				if _, err := e.Switch(t.Context(), fsm.Request{Mode: c.next}); err != nil {
-					t.Fatal(err)
-				}
-				settle(e)
+				goes(t, e, fsm.Request{Mode: c.next})
 				if s := e.State(); s.Mode != c.next {
 					t.Errorf("mode %s: %+v", s.Mode, s.Last)
 				}

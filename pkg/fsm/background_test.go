@@ -68,10 +68,7 @@ func TestANewPlanIsMadeOnlyWhenTheBackgroundHasCome(t *testing.T) {
 		e := startWith(t, w, cfg)
 		defer stop(t, e)
 		for _, mode := range []string{"desktop", "studio"} {
-			if _, err := e.Switch(t.Context(), fsm.Request{Mode: mode}); err != nil {
-				t.Fatal(err)
-			}
-			settle(e)
+			goes(t, e, fsm.Request{Mode: mode})
 		}
 		time.Sleep(time.Minute)
 		if e.State().Mode != "studio" || w.Get("vllm/main") != "off" {
@@ -88,10 +85,7 @@ func TestARefusedRequestLeavesTheBackgroundAlone(t *testing.T) {
 		slowAI(cfg, first)
 		e := startWith(t, w, cfg)
 		defer stop(t, e)
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "desktop"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "desktop"})
 		w.Answers["calm"] = fsm.Deny
 		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio"}); !errors.Is(err, fsm.ErrRefused) {
 			t.Fatal(err)
@@ -141,10 +135,7 @@ func TestABackgroundThatDoesNotStayIsSaid(t *testing.T) {
 		cfg.Actions["vllm"] = hook{cfg.Actions["vllm"]} // says done and does nothing
 		e := startWith(t, w, cfg)
 		defer stop(t, e)
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "desktop"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "desktop"})
 		if text := strings.Join(e.State().Degraded, " "); !strings.Contains(text, "did not stay so") {
 			t.Errorf("degraded %q", text)
 		}
@@ -157,15 +148,9 @@ func TestAStepThatIsNotEssentialOnlyDegrades(t *testing.T) {
 		w := studioWithoutAI()
 		e := startWith(t, w, w.Config(withAI(t)))
 		defer stop(t, e)
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "desktop"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "desktop"})
 		w.Break("vllm/main", "do")
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "studio"})
 		s := e.State()
 		if s.Mode != "studio" || !strings.Contains(strings.Join(s.Degraded, " "), "vllm/main") || !strings.Contains(s.Last.Message, "vllm/main") {
 			t.Errorf("mode %s, degraded %q: %s", s.Mode, s.Degraded, s.Last.Message)
@@ -196,10 +181,7 @@ func TestAPlanIsMadeAgainOnlyWhenItDidNotSeeWhatTheBackgroundDid(t *testing.T) {
 				var counts []int32
 				for _, mode := range []string{"desktop", "studio"} {
 					looks.Store(0)
-					if _, err := e.Switch(t.Context(), fsm.Request{Mode: mode}); err != nil {
-						t.Fatal(err)
-					}
-					settle(e)
+					goes(t, e, fsm.Request{Mode: mode})
 					counts = append(counts, looks.Load())
 					if mode == "desktop" && c.over {
 						close(first)

@@ -174,10 +174,7 @@ func TestAHistoryThatCannotBeWrittenIsSaid(t *testing.T) {
 		if text := strings.Join(e.State().Degraded, "|"); text != "cannot write the history: read-only file system" {
 			t.Errorf("after boot: %q", text)
 		}
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "studio"})
 		want := "cannot remember the chosen mode: read-only file system|cannot write the history: read-only file system"
 		if text := strings.Join(e.State().Degraded, "|"); text != want {
 			t.Errorf("after a switch: %q", text)

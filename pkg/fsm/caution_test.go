@@ -18,10 +18,7 @@ func TestWhatAStepCautionsOfIsDegradedAndInTheMessage(t *testing.T) {
 		w.Cautions = map[string]string{"units/a": "it was stopped without a drain"}
 		e := start(t, w)
 		defer stop(t, e)
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "studio"})
 		s := e.State()
 		said := func(text string) bool { return strings.HasSuffix(text, ": it was stopped without a drain") }
 		if s.Mode != "studio" || !slices.ContainsFunc(s.Degraded, said) || !said(s.Last.Message) {
@@ -33,10 +30,7 @@ func TestWhatAStepCautionsOfIsDegradedAndInTheMessage(t *testing.T) {
 		w.Cautions = map[string]string{"vllm/main": "it has one GPU only"}
 		e := startWith(t, w, w.Config(withAI(t)))
 		defer stop(t, e)
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "desktop"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "desktop"})
 		synctest.Wait()
 		if s := e.State(); !slices.ContainsFunc(s.Degraded, func(text string) bool { return strings.HasSuffix(text, ": it has one GPU only") }) {
 			t.Errorf("degraded %q", s.Degraded)

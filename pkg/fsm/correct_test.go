@@ -160,10 +160,7 @@ func TestACorrectionWaitsForTheBackground(t *testing.T) {
 		}}
 		e := startWith(t, w, cfg)
 		defer stop(t, e)
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "desktop"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "desktop"})
 		if found := e.Recheck(t.Context()); found != nil || len(e.State().Degraded) != 0 {
 			t.Errorf("what still starts is told as drift: %v", e.State().Degraded)
 		}
@@ -184,10 +181,7 @@ func TestALateFailureIsToldUntilItIsMended(t *testing.T) {
 		e := startWith(t, w, w.Config(withAI(t)))
 		defer stop(t, e)
 		w.Break("vllm/main", "do")
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "desktop"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "desktop"})
 		synctest.Wait()
 		if got := e.State().Degraded; len(got) != 1 || !strings.HasPrefix(got[0], "cannot ") {
 			t.Errorf("degraded: %q", got)

@@ -57,9 +57,7 @@ func TestAFailureEndsWhatRunsBesideIt(t *testing.T) {
 		w.Hangs["units/a:do"] = true
 		w.Break("units/b", "do")
 		began := time.Now()
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio"}); err != nil {
-			t.Fatal(err)
-		}
+		begins(t, e, fsm.Request{Mode: "studio"})
 		synctest.Wait()
 		settle(e)
 		if took := time.Since(began); took > 10*time.Second {
@@ -125,9 +123,7 @@ func TestWhatSeveralStepsSayIsToldWithTheirNames(t *testing.T) {
 		cfg.Actions["units"] = talking{cfg.Actions["units"], on}
 		e := startWith(t, w, cfg)
 		defer stop(t, e)
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio"}); err != nil {
-			t.Fatal(err)
-		}
+		begins(t, e, fsm.Request{Mode: "studio"})
 		synctest.Wait()
 		if note, want := e.State().Open.Note, "units/a: half of a; units/b: half of b; units/c: half of c"; note != want {
 			t.Errorf("note %q, want %q", note, want)
@@ -160,10 +156,7 @@ func TestHooksRunInTheOrderInWhichTheyAreListed(t *testing.T) {
 		cfg.Actions["hook"] = logged{log: new([]string)}
 		e := startWith(t, w, cfg)
 		defer stop(t, e)
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "there"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "there"})
 		got := strings.Join(*cfg.Actions["hook"].(logged).log, " ")
 		if want := "do z.service, done z.service, do y.service, done y.service,"; got != want || e.State().Mode != "there" {
 			t.Errorf("in %s: %q, want %q", e.State().Mode, got, want)

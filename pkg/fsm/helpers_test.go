@@ -76,6 +76,34 @@ func startWith(t *testing.T, _ *fsmtest.World, cfg fsm.Config) *fsm.Engine {
 	return e
 }
 
+// each runs f on an engine in desktop mode with a person logged in.
+func each(t *testing.T, f func(t *testing.T, w *fsmtest.World, e *fsm.Engine)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld("desktop")
+		w.SetPeople(dev)
+		e := start(t, w)
+		defer stop(t, e)
+		w.Steps()
+		f(t, w, e)
+	})
+}
+
+// begins makes a request that is not refused.
+func begins(t *testing.T, e *fsm.Engine, req fsm.Request) {
+	t.Helper()
+	if _, err := e.Switch(t.Context(), req); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// goes makes it and settles, wherever that is.
+func goes(t *testing.T, e *fsm.Engine, req fsm.Request) {
+	t.Helper()
+	begins(t, e, req)
+	settle(e)
+}
+
 // settle waits until nothing moves any more.
 func settle(e *fsm.Engine) {
 	for range 5000 {

@@ -187,9 +187,7 @@ func TestAHoldDuringTheCountdown(t *testing.T) {
 				defer stop(t, e)
 				w.Steps()
 				c.req.Mode = "compute"
-				if _, err := e.Switch(t.Context(), c.req); err != nil {
-					t.Fatal(err)
-				}
+				begins(t, e, c.req)
 				began := time.Now()
 				time.Sleep(10 * time.Second)
 				if c.holds == nil {
@@ -242,10 +240,7 @@ func TestAHoldBeforeTheFirstSessionEnds(t *testing.T) {
 		}}
 		e := startWith(t, w, cfg)
 		defer stop(t, e)
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "compute", UID: 1000}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "compute", UID: 1000})
 		last := e.State().Last
 		if _, ok := held(last.Verdicts); last.Outcome != fsm.RolledBack || !ok || len(last.Lost) > 0 || w.Get("gui") != "on" || w.Get("vllm/a") != "any" {
 			t.Errorf("%s: %s (gui %s, vllm %s)", last.Outcome, last.Message, w.Get("gui"), w.Get("vllm/a"))
@@ -288,10 +283,7 @@ func TestHoldsStopNoWayBack(t *testing.T) {
 				w := newWorld("desktop")
 				e := start(t, w)
 				defer stop(t, e)
-				if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio", ConfirmWithin: time.Minute, UID: 1000}); err != nil {
-					t.Fatal(err)
-				}
-				settle(e)
+				goes(t, e, fsm.Request{Mode: "studio", ConfirmWithin: time.Minute, UID: 1000})
 				hold(w)
 				if effect, err := e.CanSwitch(t.Context(), "desktop"); err != nil || effect == nil || !effect.Revert {
 					t.Errorf("CanSwitch: %+v, %v", effect, err)
@@ -317,10 +309,7 @@ func TestHoldsStopNoWayBack(t *testing.T) {
 			w := newWorld("desktop")
 			e := start(t, w)
 			w.DieAt(8)
-			if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio"}); err != nil {
-				t.Fatal(err)
-			}
-			settle(e)
+			goes(t, e, fsm.Request{Mode: "studio"})
 			stop(t, e)
 			w.Revive()
 			hold(w)
@@ -342,10 +331,7 @@ func TestHoldsStopNoWayBack(t *testing.T) {
 				defer stop(t, e)
 				w.Break("units/b", "do")
 				w.Break("units/a", "undo")
-				if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio"}); err != nil {
-					t.Fatal(err)
-				}
-				settle(e)
+				goes(t, e, fsm.Request{Mode: "studio"})
 				w.Mend()
 				hold(w)
 				if err := e.Recover(t.Context(), how); err != nil {

@@ -32,10 +32,7 @@ func late(t *testing.T, blind ...int) *fsm.State {
 	e := startWith(t, w, cfg)
 	defer stop(t, e)
 	looks.Store(0)
-	if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio"}); err != nil {
-		t.Fatal(err)
-	}
-	settle(e)
+	goes(t, e, fsm.Request{Mode: "studio"})
 	s := e.State()
 	return &s
 }

@@ -98,10 +98,7 @@ func TestACancelThatWasAcceptedCounts(t *testing.T) {
 			e = startWith(t, w, cfg)
 			defer stop(t, e)
 			looks = 0
-			if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio"}); err != nil {
-				t.Fatal(err)
-			}
-			settle(e)
+			goes(t, e, fsm.Request{Mode: "studio"})
 			if s := e.State(); s.Mode != "desktop" || s.Last.Outcome != fsm.RolledBack {
 				t.Errorf("mode %s, outcome %s", s.Mode, s.Last.Outcome)
 			}
@@ -123,10 +120,7 @@ func TestACancelThatWasAcceptedCounts(t *testing.T) {
 					}
 				}
 			}
-			if _, err := e.Switch(t.Context(), fsm.Request{Mode: "compute"}); err != nil {
-				t.Fatal(err)
-			}
-			settle(e)
+			goes(t, e, fsm.Request{Mode: "compute"})
 			if last := e.State().Last; last.Outcome != fsm.Cancelled || w.Saves != before || len(w.Steps()) != 0 {
 				t.Errorf("outcome %s: %s", last.Outcome, last.Message)
 			}
@@ -176,10 +170,7 @@ func TestWhoeverLogsInWhileNobodyWasThereIsNotEnded(t *testing.T) {
 		cfg.Actions["hook"] = hook{cfg.Actions["hook"]}
 		e := startWith(t, w, cfg)
 		defer stop(t, e)
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "compute"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "compute"})
 		if s := e.State(); s.Mode != "desktop" || len(w.People) != 1 || !strings.Contains(s.Last.Message, "session appeared") {
 			t.Errorf("mode %s, people %v: %s", s.Mode, w.People, s.Last.Message)
 		}
@@ -216,10 +207,7 @@ func TestWhatIsVerifiedIsBoundForItsOwnMode(t *testing.T) {
 		e := startWith(t, w, cfg)
 		defer stop(t, e)
 		*b.to = nil
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "studio"})
 		if slices.Contains(*b.to, "desktop") || len(*b.to) < 2 {
 			t.Errorf("bound for %v", *b.to)
 		}
@@ -248,10 +236,7 @@ func TestAPlanMadeAnewEndsOnlyWhomTheRequestWasAuthorisedFor(t *testing.T) {
 		if e.State().Mode != "compute" {
 			t.Fatalf("mode %s", e.State().Mode)
 		}
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "desktop"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "desktop"})
 		w.OnAsk = func(fsm.Question) { w.Set("gui", "on") }
 		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "compute", Authorize: func(_ ctx, effect fsm.Effect) error {
 			if len(effect.Ends) != 0 {

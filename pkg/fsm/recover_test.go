@@ -35,10 +35,7 @@ func stuck(t *testing.T, w *fsmtest.World, cfg fsm.Config, to string) *fsm.Engin
 	e := startWith(t, w, cfg)
 	w.Break("units/c", "do")
 	w.Break("units/a", "undo")
-	if _, err := e.Switch(t.Context(), fsm.Request{Mode: to}); err != nil {
-		t.Fatal(err)
-	}
-	settle(e)
+	goes(t, e, fsm.Request{Mode: to})
 	if s := e.State(); s.Open == nil || s.Open.Phase != fsm.StuckPhase {
 		t.Fatalf("not stuck: %+v", s)
 	}
@@ -144,10 +141,7 @@ func TestAFreshPlanLooksOnceMoreBeforeItEndsTheGUI(t *testing.T) {
 		defer stop(t, e)
 		w.Break("units/c", "do")
 		w.Faults["gui:undo"] = fsm.ErrForeignSession
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "desktop"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "desktop"})
 		w.Mend()
 		w.Set("gui", "on")
 		looks.then = func(n int) { // the first look is the plan's
@@ -188,10 +182,7 @@ func TestAGreeterIsNoStrangerToAFreshPlan(t *testing.T) {
 		defer stop(t, e)
 		w.Break("units/c", "do")
 		w.Break("gui", "undo")
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "desktop"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "desktop"})
 		w.Mend()
 		w.Set("gui", "on")
 		w.SetPeople(fsm.Session{ID: "c1", UID: 120, User: "gdm", Class: "greeter"})
@@ -278,10 +269,7 @@ func TestAShutdownOfTheMachineThatIsCalledOffLeavesAWayOut(t *testing.T) {
 		defer stop(t, e)
 		w.SetStopping(true)
 		w.Break("units/b", "do")
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "studio"}); err != nil {
-			t.Fatal(err)
-		}
-		settle(e)
+		goes(t, e, fsm.Request{Mode: "studio"})
 		w.SetStopping(false)
 		w.Mend()
 		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "compute"}); !errors.Is(err, fsm.ErrStuck) {

@@ -14,9 +14,7 @@ func TestAnEngineStopsAtRestAndNotBefore(t *testing.T) {
 		w := newWorld("desktop")
 		w.SetPeople(dev)
 		e := start(t, w)
-		if _, err := e.Switch(t.Context(), fsm.Request{Mode: "compute"}); err != nil {
-			t.Fatal(err)
-		}
+		begins(t, e, fsm.Request{Mode: "compute"})
 		synctest.Wait() // in the grace period
 		if e.StopAtRest() {
 			t.Fatal("stopped in the middle of a transition")
