@@ -1,5 +1,10 @@
 # The units of AI servers and of k3s, so that modes can move them.
-{ config, lib, ... }:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
 let
   cfg = config.services.moded;
   nameOf = lib.removeSuffix ".service";
@@ -28,10 +33,16 @@ in
       (lib.mapAttrs' (_: server: lib.nameValuePair (nameOf server.unit) steered) cfg.settings.vllm)
       # k3s.service itself stays as it is: its KillMode=process leaves containers
       # running, with their cards, when it stops. So mode "off" ends them by the
-      # script of the k3s package, which brings its own PATH.
+      # script of the k3s package, whose wrapper knows all programs but those that
+      # take mounts, interfaces and packet filter rules away.
       {
         moded-k3s-off = {
           restartIfChanged = false;
+          path = lib.mkIf config.services.k3s.enable [
+            pkgs.iproute2
+            pkgs.iptables
+            pkgs.util-linux
+          ];
           serviceConfig = lib.mkIf config.services.k3s.enable {
             ExecStart = [
               ""

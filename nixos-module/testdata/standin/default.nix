@@ -20,7 +20,7 @@ let
         callPackage = file: more:
           let f = import file; in f (builtins.intersectAttrs (builtins.functionArgs f) self // more);
       } // builtins.listToAttrs (map (name: { inherit name; value = package name; }) [
-        "addDriverRunpath" "bash" "coreutils" "gnugrep" "reaper" "rsync" "util-linux" "vllm"
+        "addDriverRunpath" "bash" "coreutils" "gnugrep" "iproute2" "iptables" "reaper" "rsync" "util-linux" "vllm"
       ]);
     in self;
 
