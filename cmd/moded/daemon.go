@@ -136,7 +136,7 @@ func (d *daemon) run() error {
 		background = done
 	}
 
-	boot, err := d.engine.Start(ctx, d.machine.starting(ctx))
+	boot, err := d.engine.Start(ctx, !d.installed() && d.machine.starting(ctx))
 	if err != nil {
 		return fmt.Errorf("cannot start: %w", err)
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"sync/atomic"
 
 	"go.uber.org/zap"
@@ -45,4 +47,13 @@ func (d *daemon) renew() {
 	if s := d.engine.State(); s.Open != nil {
 		d.log.Info("starting anew when the transition is over", zap.Uint32("id", s.Open.ID))
 	}
+}
+
+// adoptFile is put into the runtime directory by who has just installed moded:
+// nothing on the machine is to change, although it may have booted a moment ago.
+const adoptFile = "adopt"
+
+// installed tells whether this is the first start after an installation.
+func (d *daemon) installed() bool {
+	return os.Remove(filepath.Join(d.o.runtimeDir, adoptFile)) == nil
 }

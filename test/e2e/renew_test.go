@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -56,5 +58,22 @@ func TestAnUpgradeHalfWayWaitsForTheTransition(t *testing.T) {
 	p.whole("compute")
 	if r, err := p.client.GetTransition(t.Context(), id); err != nil || r.Outcome != manager1.Settled {
 		t.Errorf("transition %d: %s %q, %v; want settled", id, r.Outcome, r.Message, err)
+	}
+}
+
+func TestAnInstallationOnAMachineThatHasJustBootedChangesNothing(t *testing.T) {
+	t.Parallel()
+	p := bare(t)
+	marker := filepath.Join(p.Runtime, "adopt")
+	if err := os.WriteFile(marker, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.start()
+	p.settles("boot") // the simulated machine comes up in none of its modes
+	if records, err := p.client.ListHistory(t.Context(), 0); err != nil || len(records) > 0 {
+		t.Errorf("the history has %d records, %v", len(records), err)
+	}
+	if _, err := os.Lstat(marker); err == nil {
+		t.Error("the next start would adopt, too")
 	}
 }
