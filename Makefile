@@ -14,7 +14,10 @@ ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 DESTDIR    ?=
 VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unreleased)
 BIN        := build/bin
+DEBDIR     ?= $(CURDIR)/build/deb
 GO         ?= go
+# The same from a clone and from an archive of it: make reproducible.
+BUILD      := $(GO) build -trimpath -buildvcs=false
 LDFLAGS    := -s -w -X github.com/modectl/moded/internal/version.Version=$(VERSION)
 # go-nvml's headers deprecate what it wraps: a hundred warnings that say nothing.
 export CGO_CFLAGS := -O2 -g -Wno-deprecated-declarations
@@ -22,13 +25,14 @@ export CGO_CFLAGS := -O2 -g -Wno-deprecated-declarations
 # not even start on a machine without the driver.
 PROBE_LDFLAGS := $(LDFLAGS) -extldflags=-Wl,-z,lazy
 GOLANGCI   := v2.15.0
+CYCLONEDX  := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 # What a mode may want down, by the names that distributions give it; systemd
 # takes no notice of drop-ins for units that are not there (examples/gate.conf).
 GATED      := display-manager gdm gdm3 sddm lightdm lxdm xdm wdm slim nodm greetd ly ly@ lemurs emptty entrance \
               cosmic-greeter plasmalogin vllm vllm@ k3s k3s-agent
 LINTER     := $(shell $(GO) env GOPATH)/bin/golangci-lint
 
-.PHONY: help deps build man run demo test unit lint generate bench kube-test vm-test vm-test-long desktop-test fuzz install deb clean
+.PHONY: help deps build man run demo test unit lint generate bench kube-test vm-test vm-test-long desktop-test newcomer-test fuzz install deb programs packages reproducible release sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -38,13 +42,16 @@ deps: ## install what is missing (through apt when root, else prints the line to
 
 build: man ## all binaries into build/bin, man pages and completions beside it
 	@test/deps.sh build $(GOLANGCI)
-	export CGO_ENABLED=0
-	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/ ./cmd/moded ./cmd/modectl ./cmd/moded-agent ./cmd/moded-workload ./cmd/moded-tune
-	CGO_ENABLED=1 $(GO) build -trimpath -ldflags "$(PROBE_LDFLAGS)" -o $(BIN)/ ./cmd/moded-probe
+	$(MAKE) --no-print-directory programs VERSION="$(VERSION)"
 	mkdir -p build/completion
 	$(BIN)/modectl completion bash > build/completion/modectl
 	$(BIN)/modectl completion zsh > build/completion/_modectl
 	$(BIN)/modectl completion fish > build/completion/modectl.fish
+
+programs: # what build compiles, and no more
+	export CGO_ENABLED=0
+	$(BUILD) -ldflags "$(LDFLAGS)" -o $(BIN)/ ./cmd/moded ./cmd/modectl ./cmd/moded-agent ./cmd/moded-workload ./cmd/moded-tune
+	CGO_ENABLED=1 $(BUILD) -ldflags "$(PROBE_LDFLAGS)" -o $(BIN)/ ./cmd/moded-probe
 
 man: ## man pages into build/man
 	@test/deps.sh build $(GOLANGCI)
@@ -92,6 +99,9 @@ generate: ## everything that is made from something else: docs/reference, docs/d
 
 bench: build ## ratios against peers in the same run, into build/bench.json
 	$(GO) run ./test/bench -bin $(BIN) -out build/bench.json
+
+newcomer-test: ## the README's commands, word for word, in a fresh Debian 13; MODED_NEWCOMER="make demo" picks one
+	$(GO) run ./test/newcomer
 
 fuzz: ## each fuzzer for FUZZTIME (30s)
 	@GO="$(GO)" test/fuzz.sh
@@ -153,11 +163,32 @@ install: ## into DESTDIR, under PREFIX
 
 deb: build ## Debian packages into build/deb, from what make install lays down; lintian judges them
 	@test/deps.sh deb $(GOLANGCI)
-	rm -rf build/deb build/deb-root
+	$(MAKE) --no-print-directory packages VERSION="$(VERSION)"
+	lintian --fail-on error $(DEBDIR)/*.deb
+
+packages: # of what is built, into DEBDIR
+	rm -rf build/deb-root $(DEBDIR)
 	$(MAKE) --no-print-directory install DESTDIR="$$PWD/build/deb-root" PREFIX=/usr ZSHDIR=/usr/share/zsh/vendor-completions
 	date="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)}"
-	$(GO) -C packaging run ./deb -root "$$PWD/build/deb-root" -version "$(VERSION)" -date "$$date" -out "$$PWD/build/deb"
-	lintian --fail-on error build/deb/*.deb
+	$(GO) -C packaging run ./deb -root "$$PWD/build/deb-root" -version "$(VERSION)" -date "$$date" -out "$(DEBDIR)" $(DEBFLAGS)
+
+reproducible: ## two builds of what is committed, which must be the same
+	packaging/reproducible.sh "$(VERSION)"
+
+release: ## of the tag at HEAD, into build/release: packages, SBOMs, checksums (docs/releasing.md)
+	@$(GO) -C packaging run ./release check -version "$(VERSION)"
+	$(MAKE) --no-print-directory reproducible deb VERSION="$(VERSION)"
+	rm -rf build/release
+	mkdir -p build/release
+	cp $(DEBDIR)/*.deb build/release/
+	$(MAKE) --no-print-directory sbom VERSION="$(VERSION)"
+	$(GO) -C packaging run ./release sums "$$PWD/build/release"
+
+sbom: # of what is built, into build/release
+	mkdir -p build/release
+	for program in $(BIN)/*; do
+	  $(GO) run $(CYCLONEDX) bin -json -std -noserial -version "$(VERSION)" -output "build/release/$${program##*/}.cdx.json" "$$program"
+	done
 
 clean: ## what was built
 	rm -rf build

@@ -14,8 +14,9 @@ import (
 
 // options are the flags.
 type options struct {
-	root, out, version, changelog string
-	date                          time.Time
+	root, out, version, changelog, compression string
+
+	date time.Time
 }
 
 func main() {
@@ -25,6 +26,7 @@ func main() {
 	flag.StringVar(&o.out, "out", ".", "the `directory` that the packages go to")
 	flag.StringVar(&o.version, "version", "", "the version, as git describe says it")
 	flag.StringVar(&o.changelog, "changelog", "../CHANGELOG.md", "the changelog `file`")
+	flag.StringVar(&o.compression, "compression", "xz", "how contents are packed, as nfpm calls it")
 	flag.Int64Var(&unix, "date", 0, "the date of all files, in `seconds` since 1970")
 	flag.Parse()
 	o.date = time.Unix(unix, 0).UTC()
@@ -56,7 +58,7 @@ func build(o options) error {
 		return err
 	}
 	defer os.RemoveAll(scratch)
-	b := builder{scratch: scratch, root: o.root, version: version, date: o.date, changelog: string(text)}
+	b := builder{scratch: scratch, root: o.root, version: version, compression: o.compression, date: o.date, changelog: string(text)}
 	for _, p := range packages(tree) {
 		path := filepath.Join(o.out, fmt.Sprintf("%s_%s_%s.deb", p.name, version, p.arch))
 		if err := b.write(p, path); err != nil {
@@ -69,8 +71,9 @@ func build(o options) error {
 
 // builder turns packages into files.
 type builder struct {
-	scratch, root, version, changelog string
-	date                              time.Time
+	scratch, root, version, changelog, compression string
+
+	date time.Time
 }
 
 // write writes one package.
@@ -106,7 +109,7 @@ func (b builder) info(p pkg) (*nfpm.Info, error) {
 		Overridables: nfpm.Overridables{
 			Depends: depends, Recommends: p.recommends, Suggests: p.suggests, Contents: contents,
 			Scripts: scripts(p.name),
-			Deb:     nfpm.Deb{Compression: "xz"},
+			Deb:     nfpm.Deb{Compression: b.compression},
 		},
 	}), nil
 }

@@ -98,10 +98,7 @@ func vmTest(ctx context.Context, o options) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if err := s.initrd(img.initrd, filepath.Join(work, "initrd"), s.product()); err != nil {
-		return false, err
-	}
-	if err := s.initrd(img.initrd, filepath.Join(work, "initrd-later"), nil); err != nil {
+	if err := s.initrds(ctx, img.initrd, filepath.Join(work, "initrd"), wanted); err != nil {
 		return false, err
 	}
 	w := &worker{stage: s, img: img, dir: work, long: o.long}

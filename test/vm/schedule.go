@@ -13,10 +13,12 @@ type job struct {
 	scenarios []lab.Info
 	fresh     bool // the disk must be its own and survive a boot
 	later     bool // moded is installed but not enabled
+	packaged  bool // moded is there as a package
 }
 
 // plan makes the jobs: the scenarios that may share a boot in as many groups
-// as there are machines, balanced by weight, and a job for each fresh one.
+// as there are machines, balanced by weight, one for the packaged, and a job for each
+// fresh one.
 // The groups come first, because they are the longest.
 func plan(infos []lab.Info, machines int, long bool) []job {
 	byWeight := slices.Clone(infos)
@@ -24,7 +26,12 @@ func plan(infos []lab.Info, machines int, long bool) []job {
 	groups := make([]job, max(machines, 1))
 	loads := make([]time.Duration, len(groups))
 	var alone []job
+	packaged := job{packaged: true}
 	for _, info := range byWeight {
+		if info.Packaged {
+			packaged.scenarios = append(packaged.scenarios, info)
+			continue
+		}
 		if info.Fresh {
 			alone = append(alone, job{scenarios: []lab.Info{info}, fresh: true, later: info.Later})
 			continue
@@ -33,6 +40,7 @@ func plan(infos []lab.Info, machines int, long bool) []job {
 		groups[i].scenarios = append(groups[i].scenarios, info)
 		loads[i] += info.Weight(long)
 	}
+	groups = append(groups, packaged)
 	groups = slices.DeleteFunc(groups, func(j job) bool { return len(j.scenarios) == 0 })
 	for _, g := range groups {
 		slices.SortFunc(g.scenarios, func(a, b lab.Info) int {

@@ -9,15 +9,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/modectl/moded/test/debian"
 	"github.com/modectl/moded/test/nvml"
+	"github.com/modectl/moded/test/vm/lab"
 )
 
 // stage is what a machine gets besides its image: the things under test as
 // `make install` lays them out, the fixtures, the runner.
 type stage struct {
+	repo   string
 	dir    string // holds lab/, the tree of the extra archive
 	runner string // the runner, which also tells the host its table
 }
@@ -27,39 +30,51 @@ func newStage(ctx context.Context, repo, dir string) (*stage, error) {
 	if err := os.RemoveAll(dir); err != nil {
 		return nil, err
 	}
+	s := &stage{repo: repo, dir: dir, runner: filepath.Join(dir, "programs/usr/lib/lab/runner")}
 	root := filepath.Join(dir, "lab", "stage")
-	s := &stage{dir: dir, runner: filepath.Join(root, "usr/lib/lab/runner")}
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return nil, err
 	}
+	if err := s.programs(ctx, filepath.Dir(s.runner)); err != nil {
+		return nil, err
+	}
+	if err := installProduct(ctx, repo, root); err != nil {
+		return nil, err
+	}
+	return s, s.furnish(filepath.Join(dir, "lab"))
+}
+
+// programs builds the lab's own into dir.
+func (s *stage) programs(ctx context.Context, dir string) error {
 	steps := []func() error{
-		func() error { return goBuild(ctx, repo, s.runner, "./test/vm/guest") },
-		func() error {
-			return goBuild(ctx, repo, filepath.Join(root, "usr/lib/lab/aiserver"), "./test/vm/aiserver")
-		},
-		func() error {
-			return goBuild(ctx, repo, filepath.Join(root, "usr/lib/lab/reaper"), "./test/vm/reaper")
-		},
+		func() error { return goBuild(ctx, s.repo, s.runner, "./test/vm/guest") },
+		func() error { return goBuild(ctx, s.repo, filepath.Join(dir, "aiserver"), "./test/vm/aiserver") },
+		func() error { return goBuild(ctx, s.repo, filepath.Join(dir, "reaper"), "./test/vm/reaper") },
 		// Its web interface by itself, in a process that is called otherwise.
+		func() error { return os.Link(filepath.Join(dir, "reaper"), filepath.Join(dir, "reaper-web")) },
 		func() error {
-			return os.Link(filepath.Join(root, "usr/lib/lab/reaper"), filepath.Join(root, "usr/lib/lab/reaper-web"))
+			return compile(ctx, filepath.Join(dir, "cork"), filepath.Join(s.repo, "test/vm/cork/cork.c"))
 		},
-		func() error {
-			return compile(ctx, filepath.Join(root, "usr/lib/lab/cork"), filepath.Join(repo, "test/vm/cork/cork.c"))
-		},
-		func() error { return nvml.Build(filepath.Join(root, "usr/lib/lab/nvml")) },
-		func() error { return installProduct(ctx, repo, root) },
-		func() error { return copyTree(filepath.Join(repo, "test/vm/guest/root"), root) },
-		func() error {
-			return copyFile(filepath.Join(repo, "test/vm/guest/install.sh"), filepath.Join(dir, "lab/install"), 0o755)
-		},
+		func() error { return nvml.Build(filepath.Join(dir, "nvml")) },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return s, nil
+	return nil
+}
+
+// furnish puts the lab's programs and fixtures into the tree of an archive.
+func (s *stage) furnish(tree string) error {
+	root := filepath.Join(tree, "stage")
+	if err := copyTree(filepath.Join(s.dir, "programs"), root); err != nil {
+		return err
+	}
+	if err := copyTree(filepath.Join(s.repo, "test/vm/guest/root"), root); err != nil {
+		return err
+	}
+	return copyFile(filepath.Join(s.repo, "test/vm/guest/install.sh"), filepath.Join(tree, "install"), 0o755)
 }
 
 // goBuild builds one static program of the lab.
@@ -95,10 +110,29 @@ func copyFile(from, to string, mode os.FileMode) error {
 	return os.WriteFile(to, data, mode)
 }
 
-// initrd writes the machine's initial RAM disk: the image's, and the stage as
-// a second archive. enable lists the units that the installation enables.
-func (s *stage) initrd(base, out string, enable []string) error {
-	err := os.WriteFile(filepath.Join(s.dir, "lab/enable"), []byte(strings.Join(enable, "\n")+"\n"), 0o644)
+// initrds writes the initial RAM disks of all machines that the scenarios need.
+func (s *stage) initrds(ctx context.Context, base, out string, wanted []lab.Info) error {
+	tree := filepath.Join(s.dir, "lab")
+	if err := initrd(base, out, tree, s.product()); err != nil {
+		return err
+	}
+	if err := initrd(base, out+"-later", tree, nil); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(wanted, func(i lab.Info) bool { return i.Packaged }) {
+		return nil
+	}
+	tree = filepath.Join(s.dir, "packaged")
+	if err := s.packaged(ctx, tree); err != nil {
+		return err
+	}
+	return initrd(base, out+"-packaged", tree, nil)
+}
+
+// initrd writes a machine's initial RAM disk: the image's, and the tree as a
+// second archive. enable lists the units that the installation enables.
+func initrd(base, out, tree string, enable []string) error {
+	err := os.WriteFile(filepath.Join(tree, "enable"), []byte(strings.Join(enable, "\n")+"\n"), 0o644)
 	if err != nil {
 		return err
 	}
@@ -111,7 +145,7 @@ func (s *stage) initrd(base, out string, enable []string) error {
 		return err
 	}
 	_, err = io.Copy(f, bytes.NewReader(pad(head)))
-	return errors.Join(err, writeCpio(f, filepath.Join(s.dir, "lab"), "lab"), f.Close())
+	return errors.Join(err, writeCpio(f, tree, "lab"), f.Close())
 }
 
 // product lists the system units that an installation of moded enables.

@@ -98,8 +98,11 @@ func (w *worker) prepare(name string, j job) (*machine, error) {
 		return nil, err
 	}
 	m.initrd = filepath.Join(w.dir, "initrd")
-	if j.later {
+	switch {
+	case j.later:
 		m.initrd += "-later"
+	case j.packaged:
+		m.initrd += "-packaged"
 	}
 	if j.fresh {
 		m.disk = filepath.Join(m.dir, "disk.img")

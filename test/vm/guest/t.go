@@ -55,7 +55,7 @@ func (t *T) run(s scenario, p progress) {
 			t.Logf("panic: %v\n%s", r, debug.Stack())
 		}
 	}()
-	if !s.Fresh {
+	if !s.Fresh && !s.Packaged {
 		reset(t)
 	}
 	part := s.parts[p.part]

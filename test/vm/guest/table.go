@@ -16,7 +16,7 @@ type scenario struct {
 
 // table lists all scenarios in the order in which one machine runs them.
 func table() []scenario {
-	return slices.Concat(selfScenarios(), bootScenarios(), computeScenarios(), eyesScenarios(), captureScenarios(), handsScenarios(), triggerScenarios(), guiScenarios(), targetScenarios(), transitionScenarios(), benchScenarios(), vllmScenarios(), gpuScenarios(), modesScenarios(), k3sScenarios(), audioScenarios(), polkitScenarios(), killScenarios())
+	return slices.Concat(selfScenarios(), bootScenarios(), computeScenarios(), eyesScenarios(), captureScenarios(), handsScenarios(), triggerScenarios(), guiScenarios(), targetScenarios(), transitionScenarios(), benchScenarios(), vllmScenarios(), gpuScenarios(), modesScenarios(), k3sScenarios(), audioScenarios(), polkitScenarios(), killScenarios(), debScenarios())
 }
 
 // find finds a scenario by its name.

@@ -41,6 +41,9 @@ type Info struct {
 	Fresh bool `json:"fresh,omitempty"`
 	// Later boots a machine on which moded is installed but not enabled.
 	Later bool `json:"later,omitempty"`
+	// Packaged scenarios share a machine on which moded is not installed, and on
+	// which its packages are.
+	Packaged bool `json:"packaged,omitempty"`
 	// Hidden scenarios run only by name: the lab's test of itself.
 	Hidden bool `json:"hidden,omitempty"`
 	// Expected is the expected time, for the balance between two machines.
