@@ -83,7 +83,7 @@ func machineTables() []Table {
 				{"evict-system", "boolean", "false", "a drain ends the pods of kube-system as well"},
 				{"killall", "service", `""`, "a unit that off starts after the stop, to end the containers that k3s leaves running: `\"moded-k3s-off.service\"` runs k3s-killall.sh"},
 				{"cpu-weight", "number from 1 to 10000", "100", "CPU weight of the unit in full and control-plane. Nothing is weighed where no mode says minimal"},
-				{"minimal-cpu-weight", "number from 1 to 10000", "10", "its CPU weight in minimal. Its pods have a slice of their own: weigh `kubepods.slice` in `slices`"},
+				{"minimal-cpu-weight", "number from 1 to 10000", "10", "its CPU weight in minimal. Its pods have a slice of their own, which only a `slices` table weighs, as that of `kubepods.slice` in examples/workstation.toml does"},
 			},
 			Example: "[k3s]\nunit = \"k3s.service\"\nnode = \"workstation\"\ndrain-timeout = \"5m\"\nlabel = true\ntaint = \"PreferNoSchedule\"\nscale-to-zero = \"modectl.org/scale=zero\"\nevict-emptydir = true\nkillall = \"moded-k3s-off.service\"\n",
 		},
