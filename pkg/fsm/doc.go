@@ -76,7 +76,8 @@
 // by side (flight.go).
 //
 // While a mode is settled, Recheck tells what no longer stands as the mode wants
-// it, and Correct puts it right: a transition from the mode to itself.
+// it, and Correct puts it right: a transition from the mode to itself. Which knobs
+// are worth another try is for the caller to know (internal/triggers).
 //
 // # The law
 //

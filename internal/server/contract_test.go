@@ -11,7 +11,7 @@ import (
 	"github.com/modectl/moded/internal/server"
 )
 
-// The drift test: XML, method table, bus policy and polkit policy name the
+// The contract: XML, method table, bus policy and polkit policy name the
 // same methods and actions.
 
 type document struct {
