@@ -97,17 +97,6 @@ func (n *nixos) done() {
 	}
 }
 
-func (n *nixos) holdsAre(count uint32) {
-	n.t.Helper()
-	now, err := n.client.Properties(n.t.Context())
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	if now.Holds != count {
-		n.await("holds", func(e manager1.Event) bool { return e.Properties != nil && e.Properties.Holds == count })
-	}
-}
-
 // transition is what is under way.
 func (n *nixos) transition() manager1.Progress {
 	n.t.Helper()
@@ -124,13 +113,13 @@ func TestARebuildHoldsTheModeUntilItIsDone(t *testing.T) {
 	if refused := n.rebuild("switch"); refused != "" {
 		t.Fatalf("refused: %s", refused)
 	}
-	n.holdsAre(1)
+	n.holds(1)
 	out, err := n.Modectl(t.Context(), "switch", "studio", "--yes").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "nixos-rebuild switch") {
 		t.Errorf("the mode is not held by nixos-rebuild: %v\n%s", err, out)
 	}
 	n.done()
-	n.holdsAre(0)
+	n.holds(0)
 	n.reach("studio")
 	if asked := n.read("asked"); strings.Contains(asked, "USR1") {
 		t.Errorf("the same daemon was started anew: %s", asked)
@@ -148,7 +137,7 @@ func TestANewDaemonTakesOverWhenTheRebuildIsDone(t *testing.T) {
 		t.Errorf("it took over in the middle: %s", asked)
 	}
 	n.done()
-	n.holdsAre(0)
+	n.holds(0)
 	if asked := n.read("asked"); !strings.Contains(asked, "--signal=USR1 moded.service") {
 		t.Errorf("systemctl was asked %q", asked)
 	}
