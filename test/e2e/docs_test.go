@@ -100,7 +100,7 @@ func follow(r *reader) {
 			if e.first == e.last {
 				shown = ""
 			}
-			if sameAs(shown, said) {
+			if sameAs(asRoot(r.t, shown), asRoot(r.t, said)) {
 				continue
 			}
 			if !*update || strings.Contains(shown, elided) {
