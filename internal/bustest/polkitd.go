@@ -143,7 +143,4 @@ func (p *Polkitd) Kill() { p.signal(syscall.SIGKILL) }
 // Hang stops polkitd without ending it: it keeps its name and answers nothing.
 func (p *Polkitd) Hang() { p.signal(syscall.SIGSTOP) }
 
-// Resume lets a stopped polkitd go on.
-func (p *Polkitd) Resume() { p.signal(syscall.SIGCONT) }
-
 func (p *Polkitd) signal(s syscall.Signal) { _ = syscall.Kill(-p.cmd.Process.Pid, s) }
