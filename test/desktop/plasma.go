@@ -33,7 +33,7 @@ func (*plasma) name() string { return "plasma" }
 
 func (*plasma) packages() []string {
 	return []string{
-		"plasma-workspace", "breeze-icon-theme", "qt6-svg-plugins", "libxcb-cursor0", "xvfb", "xdotool", "imagemagick", "at-spi2-core",
+		"plasma-workspace", "plasma-desktop", "plasma-sdk", "breeze-icon-theme", "qt6-svg-plugins", "libxcb-cursor0", "xvfb", "xdotool", "imagemagick", "at-spi2-core",
 	}
 }
 

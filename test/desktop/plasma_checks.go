@@ -29,6 +29,7 @@ func (p *plasma) checks() []check {
 		{"what is stuck says so, and how to go on", p.stuck},
 		{"what needs a password is asked for by modectl", p.password},
 		{"the daemon's end shows, and its return", p.returns},
+		{"in a panel there is an icon, and a popup that asks when it opens", p.panel},
 		{"hundreds of answers leave nothing behind", p.leaves},
 		{"answers are handled quickly", p.quick},
 		{"Plasma's log has no complaint about the applet", p.silent},
@@ -96,7 +97,7 @@ func (p *plasma) cancels(ctx context.Context, t *trial) error {
 func (p *plasma) proceeds(ctx context.Context, t *trial) error {
 	h := hands{p, ctx, t}
 	return in(h.mode("Compute"), h.button("Close and Switch"), h.button("Switch Now"),
-		h.sees("Step ", "Undo (Closed Programs Stay Closed)"), h.shot("running"), h.reaches("compute"), h.loses("→"), h.sees("Headless throughput"))
+		h.sees("Undo (Closed Programs Stay Closed)", "of 9: start ai.service"), h.shot("running"), h.reaches("compute"), h.loses("→"), h.sees("Headless throughput"))
 }
 
 func (p *plasma) refuses(ctx context.Context, t *trial) error {

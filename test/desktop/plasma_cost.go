@@ -112,7 +112,7 @@ func (p *plasma) silent(context.Context, *trial) error {
 func complaints(log string) []string {
 	var lines []string
 	for line := range strings.Lines(log) {
-		for _, sign := range []string{"plasmoids/" + applet, "TypeError", "ReferenceError", "Binding loop", "kf.i18n", "error when loading", "QML"} {
+		for _, sign := range []string{"plasmoids/" + applet, "TypeError", "ReferenceError", "Binding loop", "kf.i18n", "error when loading"} {
 			if strings.Contains(line, sign) {
 				lines = append(lines, strings.TrimSpace(line))
 				break

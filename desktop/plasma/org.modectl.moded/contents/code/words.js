@@ -203,6 +203,12 @@ function outcome(record) {
     return lines.filter(text => text !== "").join("\n");
 }
 
+// keptByOthers names those who hold the mode, but for the panel itself, whose
+// switches show that.
+function keptByOthers(holds, self) {
+    return holds.filter(hold => hold.who !== self).map(keptBy).join("\n");
+}
+
 function keptBy(hold) {
     return i18nc("who holds the mode, whose program that is, why", "Kept by %1 of %2: %3", hold.who, hold.user, hold.why);
 }
@@ -215,6 +221,12 @@ function needsTerminal(args) {
 function lookKey(values) {
     const open = values.Transition ?? {};
     return JSON.stringify([values.Mode, values.Modes, open.id, open.phase, values.Holds, values.Degraded]);
+}
+
+// stepKey changes when another step begins.
+function stepKey(values) {
+    const open = values.Transition ?? {};
+    return JSON.stringify([open.id, open.step]);
 }
 
 // escape makes plain text of what would be read as markup.

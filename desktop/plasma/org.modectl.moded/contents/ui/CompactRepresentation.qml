@@ -17,14 +17,19 @@ MouseArea {
         return manager.degraded.length > 0 ? "emblem-warning" : "";
     }
 
-    signal activated
+    /** The popup is open. A click outside closes it, and this is outside. */
+    required property bool expanded
+    property bool wasExpanded: false
+
+    signal toggled(open: bool)
 
     hoverEnabled: true
     Accessible.role: Accessible.Button
     Accessible.name: Words.headline(manager)
     Accessible.description: Words.line(manager)
-    Accessible.onPressAction: activated()
-    onClicked: activated()
+    Accessible.onPressAction: toggled(!expanded)
+    onPressed: wasExpanded = expanded
+    onClicked: toggled(!wasExpanded)
 
     Kirigami.Icon {
         anchors.fill: parent

@@ -13,7 +13,7 @@ ColumnLayout {
     required property Manager manager
     readonly property bool stuck: manager.phase === "stuck"
     readonly property list<string> degraded: manager.degraded.filter(line => !line.startsWith("stuck: ")) // has a message of its own
-    readonly property string holds: manager.holdCount > 0 ? manager.holds.map(Words.keptBy).join("\n") : ""
+    readonly property string holds: manager.holdCount > 0 ? Words.keptByOthers(manager.holds, manager.keepThisMode.who) : ""
 
     spacing: Kirigami.Units.smallSpacing
     visible: stuck || degraded.length > 0 || manager.error !== "" || manager.outcome !== "" || holds !== ""

@@ -28,7 +28,8 @@ PlasmoidItem {
 
     compactRepresentation: CompactRepresentation {
         manager: daemon
-        onActivated: root.expanded = !root.expanded
+        expanded: root.expanded
+        onToggled: open => root.expanded = open
     }
     fullRepresentation: FullRepresentation {
         manager: daemon
