@@ -46,10 +46,12 @@ type agent struct {
 	// standing is the order that its audio conforms to by its own words, and
 	// ordered when it was last told.
 	standing string
-	ordered  time.Time
-	left     chan struct{}   // closed when it is no longer its uid's agent
-	due      map[string]bool // kinds of orders that wait to be given
-	poke     chan struct{}   // has one element when some do
+	// told is closed when it was told the last notice, or did not listen.
+	told    chan struct{}
+	ordered time.Time
+	left    chan struct{}   // closed when it is no longer its uid's agent
+	due     map[string]bool // kinds of orders that wait to be given
+	poke    chan struct{}   // has one element when some do
 }
 
 var (

@@ -372,8 +372,57 @@ func TestNoticesGoToEverybodyAsTheyConcernThem(t *testing.T) {
 		}
 	}
 	agents.Notify(fsm.Notice{Kind: "something new"})
+	agents.Notify(fsm.Notice{Kind: "started", From: "studio", To: "studio"})
 	if len(a.notes)+len(b.notes) > 0 {
 		t.Error("more than that was told")
+	}
+}
+
+func TestNoticesComeInTheOrderInWhichTheyWereGiven(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	a := newAgent(t, r.bus.Connect(t))
+	if err := register(t, a.conn, 1); err != nil {
+		t.Fatal(err)
+	}
+	for id := range uint32(8) {
+		r.server.Agents().Notify(fsm.Notice{Kind: "started", ID: id + 1, From: "desktop", To: "studio"})
+	}
+	for id := range uint32(8) {
+		var n manager1.Notification
+		if n.FromMap(<-a.notes); n.ID != id+1 || n.Kind != "started" || n.Summary != "This machine goes to studio mode now" {
+			t.Fatalf("note %+v, want that of %d", n, id+1)
+		}
+	}
+}
+
+func TestPeopleAreToldOfWhatIsDegradedOnceAndWhenItIsMended(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	a := newAgent(t, r.bus.Connect(t))
+	if err := register(t, a.conn, 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, state := range []fsm.State{
+		{Mode: "studio"},
+		{Mode: "studio", Degraded: []string{"ai.service failed"}},
+		{Mode: "studio", Degraded: []string{"ai.service failed"}},
+		{Mode: "transitioning", Open: &fsm.Progress{ID: 3}, Degraded: []string{"between"}},
+		{Mode: "studio", Degraded: []string{"ai.service failed", "tune differs"}},
+		{Mode: "studio", Degraded: []string{"tune differs"}},
+		{Mode: "studio"},
+		{Mode: "studio"},
+	} {
+		r.server.Changed(state)
+	}
+	r.server.Agents().Notify(fsm.Notice{Kind: "cancelled", ID: 9, To: "compute"}) // the last
+	var got []string
+	for n := (manager1.Notification{}); n.Kind != "cancelled"; got = append(got, n.Kind+" "+n.Body) {
+		n.FromMap(<-a.notes)
+	}
+	want := []string{"degraded ai.service failed", "degraded ai.service failed; tune differs", "closed ", "cancelled "}
+	if !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
 	}
 }
 

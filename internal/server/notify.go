@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/modectl/moded/dbus/manager1"
 	"github.com/modectl/moded/pkg/fsm"
@@ -20,8 +21,41 @@ func (a *Agents) Notify(n fsm.Notice) {
 		if note.Kind == "" || !g.info.Notifies {
 			continue
 		}
-		a.server.background(func() { a.notify(a.server.ctx, g.unique, note) })
+		a.tellLocked(g, note)
 	}
+}
+
+// tellLocked sends a note after those before it: the last word is what people go on
+// seeing.
+func (a *Agents) tellLocked(g *agent, note manager1.Notification) {
+	before, told, unique := g.told, make(chan struct{}), g.unique
+	g.told = told
+	a.server.background(func() {
+		defer close(told)
+		if before != nil {
+			select {
+			case <-before:
+			case <-a.server.ctx.Done():
+			}
+		}
+		a.notify(a.server.ctx, unique, note)
+	})
+}
+
+// tellDegraded tells what has begun not to be as it should, and that it is mended.
+// While a transition is open it has the word.
+func (s *Server) tellDegraded(state fsm.State) {
+	if state.Open != nil {
+		return
+	}
+	isNew := func(line string) bool { return !slices.Contains(s.degraded, line) }
+	switch {
+	case slices.ContainsFunc(state.Degraded, isNew):
+		s.agents.Notify(fsm.Notice{Kind: "degraded", To: state.Mode, Text: strings.Join(state.Degraded, "; ")})
+	case len(state.Degraded) == 0 && len(s.degraded) > 0:
+		s.agents.Notify(fsm.Notice{Kind: "mended", To: state.Mode})
+	}
+	s.degraded = state.Degraded
 }
 
 func (a *Agents) notify(ctx context.Context, unique string, note manager1.Notification) {
@@ -55,7 +89,14 @@ func notification(n fsm.Notice, uid uint32) manager1.Notification {
 	case "cancelled":
 		note.Kind, note.Summary = "cancelled", fmt.Sprintf("The change to %s mode was cancelled", n.To)
 	case "started":
-		note.Kind, note.Summary = "closed", fmt.Sprintf("This machine goes to %s mode now", n.To)
+		if n.From == n.To {
+			return manager1.Notification{} // a correction of drift goes nowhere
+		}
+		note.Kind, note.Summary = "started", fmt.Sprintf("This machine goes to %s mode now", n.To)
+	case "degraded":
+		note.Kind, note.Summary = "degraded", fmt.Sprintf("Not all is as %s mode wants it", n.To)
+	case "mended":
+		note.Kind, note.Summary = "closed", fmt.Sprintf("All is as %s mode wants it", n.To)
 	case "finished":
 		note.Kind, note.Summary = outcomeOf(n)
 		if n.Outcome == fsm.Stuck {
@@ -77,6 +118,9 @@ func outcomeOf(n fsm.Notice) (kind, summary string) {
 	case fsm.Cancelled:
 		return string(n.Outcome), fmt.Sprintf("The change to %s mode was cancelled", n.To)
 	default:
+		if n.From == n.To {
+			return string(fsm.Settled), fmt.Sprintf("What was not as %s mode wants it was put back", n.To)
+		}
 		return string(fsm.Settled), fmt.Sprintf("From %s to %s mode", n.From, n.To)
 	}
 }

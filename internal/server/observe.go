@@ -18,6 +18,7 @@ import (
 func (s *Server) Changed(state fsm.State) {
 	s.shown.Store(&snapshot{server: s, state: state})
 	s.emitter.changed()
+	s.tellDegraded(state)
 }
 
 // touch shows again what has changed beside the engine's state: the last

@@ -111,6 +111,8 @@ type Server struct {
 	slow    slots
 	large   chan struct{}
 	audit   audit
+	// degraded is what people were told of; the engine's lock guards it.
+	degraded []string
 }
 
 var _ fsm.Observer = (*Server)(nil)

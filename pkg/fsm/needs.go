@@ -58,8 +58,7 @@ type Notifier interface {
 
 // Notice is news for the people whom a transition concerns.
 type Notice struct {
-	// Kind is grace, cancelled, started (a grace period is over and steps begin),
-	// awaiting-confirm, finished.
+	// Kind is grace, cancelled, started (steps begin), awaiting-confirm, finished.
 	Kind     string
 	ID       uint32
 	From, To string

@@ -52,7 +52,7 @@ func TestWhatPeopleAreTold(t *testing.T) {
 				t.Error(err)
 			}
 		}, "grace 30s, cancelled, finished cancelled"},
-		"nobody is warned of what ends no session": {fsm.Request{Mode: "studio"}, func(*testing.T, *fsm.Engine, uint32) {}, "finished settled"},
+		"nobody is warned of what ends no session": {fsm.Request{Mode: "studio"}, func(*testing.T, *fsm.Engine, uint32) {}, "started, finished settled"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -167,9 +167,7 @@ func cancelCause(ctx context.Context) error {
 func (e *Engine) open(r *run) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if r.phase == Grace {
-		e.cfg.Notifier.Notify(Notice{Kind: "started", ID: r.transition.ID, From: r.plan.From, To: r.plan.To, Ends: r.plan.Ends})
-	}
+	e.cfg.Notifier.Notify(Notice{Kind: "started", ID: r.transition.ID, From: r.plan.From, To: r.plan.To, Ends: r.plan.Ends})
 	r.phase, r.deadline = Running, time.Time{}
 	e.doc.Open = &OpenPlan{Transition: r.transition, Through: r.plan.Through, Ends: r.plan.Ends, NoReturn: r.plan.NoReturn}
 	e.doc.Open.Transition.Steps = r.plan.Steps

@@ -118,6 +118,9 @@ func (n *Notifier) tell(run context.Context, m manager1.Notification) {
 	if err != nil && !errors.Is(err, ErrNobody) {
 		n.log("cannot show a notification", err)
 	}
+	if m.Kind == kindStarted && !n.warned[m.ID] {
+		return // how it ends is news enough for terminals that nobody warned
+	}
 	// Who works in a terminal, here or over ssh, must know that programs
 	// close even when a desktop shows it, and that they do not after all.
 	warning := m.Kind == kindGrace || m.Kind == kindStuck || n.warned[m.ID]
@@ -129,6 +132,9 @@ func (n *Notifier) tell(run context.Context, m manager1.Notification) {
 
 // remember keeps whom terminals were warned of until they know how it went on.
 func (n *Notifier) remember(m manager1.Notification) {
+	if m.Kind == kindStarted {
+		return // it is not over
+	}
 	delete(n.warned, m.ID)
 	if m.Kind == kindGrace && m.ID != 0 {
 		if len(n.warned) >= maxShown {
@@ -142,8 +148,12 @@ func (n *Notifier) show(ctx context.Context, m manager1.Notification) error {
 	if n.desktop == nil {
 		return ErrNobody
 	}
+	if m.ID == 0 && m.Kind != kindDegraded {
+		_, err := n.desktop.Show(ctx, m, 0)
+		return err
+	}
 	number, err := n.desktop.Show(ctx, m, n.shown[m.ID])
-	if err != nil || m.ID == 0 {
+	if err != nil {
 		return err
 	}
 	if len(n.shown) >= maxShown {
@@ -184,9 +194,11 @@ func (n *Notifier) press(run context.Context, p Press) {
 
 // Kinds of notifications that are more than news.
 const (
-	kindGrace  = "grace"
-	kindStuck  = "stuck"
-	kindClosed = "closed"
+	kindGrace    = "grace"
+	kindStarted  = "started"
+	kindStuck    = "stuck"
+	kindDegraded = "degraded" // shown once, however often it changes
+	kindClosed   = "closed"
 )
 
 // Keys of buttons.

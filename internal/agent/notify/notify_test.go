@@ -117,6 +117,43 @@ func TestALaterOneReplacesAndClosedTakesAway(t *testing.T) {
 	}
 }
 
+// What has begun is shown in the place of the countdown, until it is over, and
+// written where people were warned.
+func TestWhatStartsTakesThePlaceOfTheCountdown(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		before string
+		want   string
+	}{
+		"after a warning": {"grace", "show grace 1 for 0\nwarn \"\\r\\nmoded: \\r\\nTo stop it: modectl cancel 3\\r\\n\"\n" +
+			"show started 2 for 1\nwarn \"\\r\\nmoded: now\\r\\n\"\nshow rolled-back 3 for 2\nwarn \"\\r\\nmoded: \\r\\n\""},
+		"without one": {"", "show started 1 for 0\nshow rolled-back 2 for 1"},
+	} {
+		got := tell(t, new(person), true, func(n *notify.Notifier) {
+			if c.before != "" {
+				n.Notify(manager1.Notification{ID: 3, Kind: c.before})
+			}
+			n.Notify(manager1.Notification{ID: 3, Kind: "started", Summary: "now"})
+			n.Notify(manager1.Notification{ID: 3, Kind: "rolled-back"})
+		})
+		if got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, c.want)
+		}
+	}
+}
+
+func TestWhatIsDegradedIsShownOnceUntilItIsMended(t *testing.T) {
+	t.Parallel()
+	got := tell(t, new(person), true, func(n *notify.Notifier) {
+		for _, kind := range []string{"degraded", "degraded", "news", "closed", "degraded"} {
+			n.Notify(manager1.Notification{Kind: kind})
+		}
+	})
+	if want := "show degraded 1 for 0\nshow degraded 2 for 1\nshow news 3 for 0\nclose 2\nshow degraded 4 for 0"; got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+}
+
 // The desktop and the terminals count down, and both learn that it is over.
 func TestAGracePeriodCountsDown(t *testing.T) {
 	t.Parallel()
