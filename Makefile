@@ -167,10 +167,11 @@ deb: build ## Debian packages into build/deb, from what make install lays down; 
 	lintian --fail-on error $(DEBDIR)/*.deb
 
 packages: # of what is built, into DEBDIR
-	rm -rf build/deb-root $(DEBDIR)
-	$(MAKE) --no-print-directory install DESTDIR="$$PWD/build/deb-root" PREFIX=/usr ZSHDIR=/usr/share/zsh/vendor-completions
+	rm -rf $(DEBDIR) $(DEBDIR)-root
+	trap 'rm -rf $(DEBDIR)-root' EXIT
+	$(MAKE) --no-print-directory install DESTDIR="$(DEBDIR)-root" PREFIX=/usr ZSHDIR=/usr/share/zsh/vendor-completions
 	date="$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)}"
-	$(GO) -C packaging run ./deb -root "$$PWD/build/deb-root" -version "$(VERSION)" -date "$$date" -out "$(DEBDIR)" $(DEBFLAGS)
+	$(GO) -C packaging run ./deb -root "$(DEBDIR)-root" -version "$(VERSION)" -date "$$date" -out "$(DEBDIR)" $(DEBFLAGS)
 
 reproducible: ## two builds of what is committed, which must be the same
 	packaging/reproducible.sh "$(VERSION)"

@@ -21,7 +21,7 @@ const top = "../.."
 var notRun = []struct{ command, why string }{
 	{"git", "fetches from the network"},
 	{"nixos-rebuild", "rebuilds a machine; nixos-module/test.nix does it on one of its own"},
-	{"apt", "changes this machine; test/debian does it on a machine of its own"},
+	{"apt", "changes this machine; test/newcomer and test/vm do it on machines of their own"},
 	{"make", "builds, installs or tests; each target is run by people and by itself"},
 	{"systemctl", "changes this machine's systemd; test/vm does it on a machine of its own"},
 	{"modectl doctor", "looks at the machine that the test runs on"},
