@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -17,13 +18,19 @@ import (
 
 	"github.com/modectl/moded/dbus/manager1"
 	"github.com/modectl/moded/dbus/manager1/manager1test"
+	"github.com/modectl/moded/internal/cli"
 )
 
 // TestMain lets the test's binary be modectl, so that tests can run the real
 // one on a terminal of its own.
 func TestMain(m *testing.M) {
-	if os.Getenv("BE_MODECTL") == "1" {
+	switch os.Getenv("BE_MODECTL") {
+	case "1":
 		main()
+	case "a person's": // whom polkit asks, unlike root
+		env := environment()
+		env.Root = false
+		os.Exit(cli.Run(context.Background(), env))
 	}
 	os.Exit(m.Run())
 }
