@@ -30,9 +30,10 @@ CYCLONEDX  := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 # takes no notice of drop-ins for units that are not there (examples/gate.conf).
 GATED      := display-manager gdm gdm3 sddm lightdm lxdm xdm wdm slim nodm greetd ly ly@ lemurs emptty entrance \
               cosmic-greeter plasmalogin vllm vllm@ k3s k3s-agent
+EXTENSION  := modectl@modectl.org
 LINTER     := $(shell $(GO) env GOPATH)/bin/golangci-lint
 
-.PHONY: help deps build man run demo test unit lint generate bench kube-test vm-test vm-test-long desktop-test newcomer-test fuzz install deb programs packages reproducible release sbom clean
+.PHONY: help deps build man run demo test unit lint generate bench kube-test vm-test vm-test-long desktop-test extension pictures newcomer-test fuzz install deb programs packages reproducible release sbom clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -118,6 +119,14 @@ vm-test-long: build ## all scenarios
 desktop-test: build ## the applets in real desktops, headless (build/desktop, build/desktop-report.json); FACE=gnome for one
 	$(GO) run ./test/desktop -face $(or $(FACE),all) -out build/desktop -report build/desktop-report.json
 
+extension: ## GNOME's extension as a zip, for people without root
+	mkdir -p build
+	git archive --format=zip -o build/$(EXTENSION).shell-extension.zip HEAD:desktop/gnome/$(EXTENSION)
+
+pictures: desktop-test ## docs/images, by the applets themselves
+	mkdir -p docs/images
+	cp build/desktop/*/pictures/gnome-{refused,progress}.png docs/images/
+
 install: ## into DESTDIR, under PREFIX
 	@test -x $(BIN)/moded || { echo "say make build first" >&2; exit 1; }
 	install -Dm755 -t $(DESTDIR)$(PREFIX)/bin $(BIN)/modectl
@@ -149,6 +158,8 @@ install: ## into DESTDIR, under PREFIX
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/system.d dbus/org.modectl.Manager1.conf
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/interfaces dbus/org.modectl.*.xml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/polkit-1/actions dbus/org.modectl.policy
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/gnome-shell/extensions/$(EXTENSION) desktop/gnome/$(EXTENSION)/*.js* desktop/gnome/$(EXTENSION)/*.css
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/gnome-shell/extensions/$(EXTENSION)/icons desktop/gnome/$(EXTENSION)/icons/*.svg
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/plasma/plasmoids/org.modectl.moded desktop/plasma/org.modectl.moded/metadata.json
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/plasma/plasmoids/org.modectl.moded/contents/ui desktop/plasma/org.modectl.moded/contents/ui/*.qml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/plasma/plasmoids/org.modectl.moded/contents/code desktop/plasma/org.modectl.moded/contents/code/*.js

@@ -23,12 +23,13 @@ func Cache(name, variable string) (string, error) {
 
 // Ensure gives the directory key of the cache, which build fills if it is not
 // there. It is built beside its place and renamed when complete, so that a
-// directory under its final name is always whole; two callers build one.
+// directory under its final name is always whole; two callers with the same key
+// build one.
 func Ensure(ctx context.Context, cache, key string, build func(ctx context.Context, dir string) error) (string, error) {
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", err
 	}
-	unlock, err := Lock(filepath.Join(cache, "lock"), 0)
+	unlock, err := Lock(filepath.Join(cache, key+".lock"), 0)
 	if err != nil {
 		return "", err
 	}

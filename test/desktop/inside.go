@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -38,7 +39,7 @@ func runFace(ctx context.Context, f face, only string) []result {
 	}
 	var results []result
 	for _, c := range f.checks() {
-		if !strings.Contains(c.name, only) {
+		if !wanted(c.name, only) {
 			continue
 		}
 		r := runCheck(ctx, f, c, w)
@@ -46,6 +47,11 @@ func runFace(ctx context.Context, f face, only string) []result {
 		results = append(results, r)
 	}
 	return results
+}
+
+// wanted tells whether a name has one of some texts in it, which bars separate.
+func wanted(name, texts string) bool {
+	return slices.ContainsFunc(strings.Split(texts, "|"), func(text string) bool { return strings.Contains(name, text) })
 }
 
 // bringUp starts the system and the desktop in it.
@@ -88,17 +94,21 @@ func guarded(run func() error) (err error) {
 // until asks again and again until it is so, and says what it waited for, and
 // why it is not so, when the time is over.
 func until(ctx context.Context, what string, so func() error) error {
+	var last error
 	for {
 		err := so()
 		if err == nil {
 			return nil
+		}
+		if last == nil || ctx.Err() == nil {
+			last = err
 		}
 		if errors.Is(err, errGone) {
 			return fmt.Errorf("cannot wait for %s: %w", what, err)
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waited for %s: %w", what, errors.Join(err, ctx.Err()))
+			return fmt.Errorf("waited for %s: %w", what, errors.Join(last, ctx.Err()))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

@@ -44,7 +44,7 @@ var tools = []debian.Tool{
 func main() {
 	var o options
 	flag.StringVar(&o.face, "face", "all", "the desktop: "+faceNames()+" or all")
-	flag.StringVar(&o.check, "check", "", "run only checks whose name has this `TEXT` in it")
+	flag.StringVar(&o.check, "check", "", "run only checks whose name has this `TEXT` in it; bars separate several")
 	flag.StringVar(&o.out, "out", "build/desktop", "where screenshots and logs go")
 	flag.StringVar(&o.report, "report", "build/desktop-report.json", "where the report goes")
 	flag.BoolVar(&o.inside, "inside", false, "the command starts itself so, as PID 1 of the system under test")
