@@ -188,6 +188,20 @@ func inactive(u *doctor.Unit) { u.Active, u.Sub, u.FileState = "inactive", "dead
 func failed(u *doctor.Unit)   { u.Active = "failed" }
 func missing(u *doctor.Unit)  { u.Load, u.Active = "not-found", "inactive" }
 
+// moded shuts no gate for a unit of the kind units: one would be of no use.
+func TestAUnitThatModedHasNoGateForNeedsNone(t *testing.T) {
+	t.Parallel()
+	h := healthy(t)
+	h.Config.Units = []doctor.WantedUnit{{Name: "indexer.service", Kind: "units", Modes: []string{"studio"}, Down: []string{"studio"}}}
+	unit("indexer.service", func(u *doctor.Unit) { u.Fragment = "/etc/systemd/system/vllm.service" })(&h)
+	h.On.Root = files{"etc/systemd/system/vllm.service": "[Service]\n"}.fs()
+	for _, f := range doctor.System(h) {
+		if f.Check == "gates" {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
 // Whatever is missing, nothing panics and every warning says what to do.
 func TestAHostThatTellsNothingIsUnknown(t *testing.T) {
 	t.Parallel()

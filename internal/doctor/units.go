@@ -99,8 +99,8 @@ func (h *host) checkGates() {
 	}
 	gated := 0
 	for _, w := range h.Config.Units {
-		if len(w.Down) == 0 || !strings.HasSuffix(w.Name, ".service") {
-			continue
+		if len(w.Down) == 0 || w.Kind == "units" || !strings.HasSuffix(w.Name, ".service") {
+			continue // moded has gates for none of the kind units
 		}
 		u, err := h.Units(w.Name)
 		if err != nil || !u.there() {
