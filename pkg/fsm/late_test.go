@@ -70,3 +70,28 @@ func TestWhatIsNeverSeenIsRolledBack(t *testing.T) {
 		})
 	}
 }
+
+func TestEyesThatAreLateAtAnAdoptionAreAskedAgain(t *testing.T) {
+	t.Parallel()
+	for blind, want := range map[int]string{0: "desktop", 2: "desktop", 3: fsm.Boot} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld("desktop")
+			cfg := w.Config(toyCatalog(t))
+			var looks atomic.Int32
+			cfg.Actions["units"] = eager{cfg.Actions["units"], func(_ ctx, verb, key string) {
+				if verb != "settled" || key != "c" {
+					return
+				}
+				w.Mend()
+				if int(looks.Add(1)) <= blind {
+					w.Break("units/c", "settled")
+				}
+			}}
+			e := startWith(t, w, cfg)
+			defer stop(t, e)
+			if s := e.State(); s.Mode != want {
+				t.Errorf("after %d looks that saw nothing: mode %s, want %s (%q)", blind, s.Mode, want, s.Degraded)
+			}
+		})
+	}
+}

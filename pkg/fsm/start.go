@@ -12,6 +12,10 @@ import (
 // engine stops acting.
 const crashLimit = 3
 
+// adoptLooks is how often in all a knob is looked at that cannot be seen: on a
+// machine that is busy, as while it installs packages, eyes are late.
+const adoptLooks = 3
+
 // Resumer is an Action with a memory beside the machine: a standing order.
 // Resume restores it for a mode that the engine found itself in. It does not
 // touch the machine.
@@ -237,8 +241,9 @@ func (e *Engine) resembled(ctx context.Context) (Mode, bool) {
 	slices.SortStableFunc(modes, func(a, b Mode) int {
 		return rank(a.Name, catalog.Default()) - rank(b.Name, catalog.Default())
 	})
+	again := adoptLooks - 1
 	for _, mode := range modes {
-		if e.resembles(ctx, mode) {
+		if e.resembles(ctx, mode, &again) {
 			return mode, true
 		}
 	}
@@ -252,9 +257,13 @@ func rank(name, first string) int {
 	return 1
 }
 
-func (e *Engine) resembles(ctx context.Context, mode Mode) bool {
+// resembles asks again, as often as that may be, where nothing could be seen.
+func (e *Engine) resembles(ctx context.Context, mode Mode, again *int) bool {
 	for _, s := range mode.Settings {
 		ok, err := e.looksLike(ctx, s)
+		for ; err != nil && !errors.Is(err, ErrMissing) && *again > 0; *again-- {
+			ok, err = e.looksLike(ctx, s)
+		}
 		if errors.Is(err, ErrMissing) && s.WhenMissing == Skip {
 			continue
 		}
