@@ -25,8 +25,8 @@ MouseArea {
 
     hoverEnabled: true
     Accessible.role: Accessible.Button
-    Accessible.name: Words.headline(manager)
-    Accessible.description: Words.line(manager)
+    Accessible.name: manager.headline
+    Accessible.description: manager.line
     Accessible.onPressAction: toggled(!expanded)
     onPressed: wasExpanded = expanded
     onClicked: toggled(!wasExpanded)

@@ -6,8 +6,6 @@ import org.kde.kirigami as Kirigami
 import org.kde.plasma.components as PlasmaComponents3
 import org.kde.plasma.extras as PlasmaExtras
 
-import "../code/words.js" as Words
-
 PlasmaExtras.Representation {
     id: root
 
@@ -29,13 +27,13 @@ PlasmaExtras.Representation {
             Kirigami.Heading {
                 Layout.fillWidth: true
                 level: 2
-                text: Words.headline(root.manager)
+                text: root.manager.headline
                 textFormat: Text.PlainText
                 elide: Text.ElideRight
             }
             PlasmaComponents3.Label {
                 Layout.fillWidth: true
-                text: Words.line(root.manager)
+                text: root.manager.line
                 textFormat: Text.PlainText
                 wrapMode: Text.Wrap
                 maximumLineCount: 2
@@ -114,7 +112,7 @@ PlasmaExtras.Representation {
         width: parent.width - Kirigami.Units.gridUnit * 4
         visible: !root.manager.present
         iconName: "question-symbolic"
-        text: Words.headline(root.manager)
-        explanation: Words.line(root.manager)
+        text: root.manager.headline
+        explanation: root.manager.line
     }
 }

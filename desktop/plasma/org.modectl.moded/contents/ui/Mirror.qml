@@ -36,6 +36,10 @@ Item {
     /** The time, as long as something counts down. */
     property double now: Date.now()
 
+    /** The mode or the way, and a line about it: once for all who show them. */
+    readonly property string headline: Words.headline(root)
+    readonly property string line: Words.line(root)
+
     readonly property Bus bus: Bus {}
 
     property var values: ({})

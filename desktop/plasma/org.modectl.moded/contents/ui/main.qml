@@ -20,8 +20,8 @@ PlasmoidItem {
         }
         return daemon.present ? PlasmaCore.Types.ActiveStatus : PlasmaCore.Types.PassiveStatus;
     }
-    toolTipMainText: Words.headline(daemon)
-    toolTipSubText: Words.line(daemon)
+    toolTipMainText: daemon.headline
+    toolTipSubText: daemon.line
 
     switchWidth: Kirigami.Units.gridUnit * 14
     switchHeight: Kirigami.Units.gridUnit * 14
