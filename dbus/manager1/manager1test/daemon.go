@@ -39,6 +39,8 @@ type Daemon struct {
 	calls []Call
 	conn  *dbus.Conn
 	work  sync.WaitGroup
+	// pending are the scripts of calls that are not answered yet.
+	pending []func()
 	// failing are the errors of the next calls.
 	failing map[string][]*manager1.Error
 }
@@ -53,7 +55,7 @@ type Call struct {
 // Serve puts the daemon on the bus until the test ends or Stop is called.
 func (d *Daemon) Serve(t testing.TB, address string) {
 	t.Helper()
-	conn, err := dbus.Connect(address)
+	conn, err := dbus.Connect(address, dbus.WithOutgoingInterceptor(d.answered))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,26 @@ func (d *Daemon) run(method string, id uint32) {
 	if d.Script == nil {
 		return
 	}
-	d.work.Go(func() { d.Script(d, method, id) })
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.pending = append(d.pending, func() { d.Script(d, method, id) })
+}
+
+// answered begins the scripts of what is answered now. They wait for the bus once,
+// and so their own messages, or the daemon's end, come after the answer.
+func (d *Daemon) answered(m *dbus.Message) {
+	if m.Type != dbus.TypeMethodReply {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, script := range d.pending {
+		d.work.Go(func() {
+			_ = d.conn.BusObject().Call("org.freedesktop.DBus.Peer.Ping", 0).Err
+			script()
+		})
+	}
+	d.pending = nil
 }
 
 func (d *Daemon) methods() map[string]any {
