@@ -124,8 +124,9 @@ extension: ## GNOME's extension as a zip, for people without root
 	git archive --format=zip -o build/$(EXTENSION).shell-extension.zip HEAD:desktop/gnome/$(EXTENSION)
 
 pictures: desktop-test ## docs/images, by the applets themselves
-	mkdir -p docs/images
-	cp build/desktop/*/pictures/gnome-{refused,progress}.png docs/images/
+	for picture in build/desktop/*/pictures/*.png; do
+	  if [ -e "docs/images/$${picture##*/}" ]; then cp "$$picture" docs/images/; fi
+	done
 
 install: ## into DESTDIR, under PREFIX
 	@test -x $(BIN)/moded || { echo "say make build first" >&2; exit 1; }

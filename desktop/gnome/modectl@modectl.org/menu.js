@@ -62,10 +62,6 @@ class ModedTextItem extends PopupMenu.PopupBaseMenuItem {
         this.visible = false;
     }
 
-    get text() {
-        return this.visible ? this._text.text : '';
-    }
-
     say(text) {
         this._text.text = text;
         this.visible = text !== '';
