@@ -97,6 +97,9 @@ func (r *reader) finish() {
 			break
 		}
 	}
+	for len(r.properties().Degraded) > 0 { // it says so a moment later
+		r.await("all to be well", func(manager1.Event) bool { return true })
+	}
 	r.calm()
 }
 
