@@ -134,6 +134,23 @@ func next(t *testing.T, events <-chan manager1.Event) manager1.Event {
 	return manager1.Event{}
 }
 
+func TestWatchAsksADaemonAgainThatDidNotAnswer(t *testing.T) {
+	t.Parallel()
+	d := &manager1test.Daemon{Properties: manager1.Properties{Mode: "desktop"}}
+	c, _ := serve(t, d)
+	d.Fail("GetAll", 2, manager1.Errorf(manager1.ErrNotSupported, "not yet"))
+	events, err := c.Watch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := next(t, events); e.Kind != manager1.EventVanished {
+		t.Errorf("got %+v", e)
+	}
+	if e := next(t, events); e.Kind != manager1.EventAppeared || e.Properties.Mode != "desktop" {
+		t.Errorf("got %+v", e)
+	}
+}
+
 func TestWatchTellsTheStoryInOrderAndBelievesTheOwnerOnly(t *testing.T) {
 	t.Parallel()
 	d := &manager1test.Daemon{Properties: manager1.Properties{Mode: "desktop"}}

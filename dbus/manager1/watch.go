@@ -2,6 +2,7 @@ package manager1
 
 import (
 	"context"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -56,12 +57,18 @@ func (c *Client) Watch(ctx context.Context) (<-chan Event, error) {
 	return w.events, nil
 }
 
+// askAgain is how long a daemon that did not answer is left alone.
+const askAgain = 250 * time.Millisecond
+
 type watcher struct {
 	client     *Client
 	owner      string
 	properties Properties
-	signals    chan *dbus.Signal
-	events     chan Event
+	// silent is a daemon that owns the name and did not answer: it counts as
+	// gone, and is asked again.
+	silent  bool
+	signals chan *dbus.Signal
+	events  chan Event
 }
 
 func rules() [][]dbus.MatchOption {
@@ -93,9 +100,17 @@ func (w *watcher) run(ctx context.Context, first Event) {
 	defer close(w.events)
 	defer w.unsubscribe()
 	for ok := w.emit(ctx, first); ok; {
+		var again <-chan time.Time
+		if w.silent {
+			again = time.After(askAgain)
+		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-again:
+			if e := w.greeting(ctx); e.Kind == EventAppeared {
+				ok = w.emit(ctx, e)
+			}
 		case s, open := <-w.signals:
 			ok = open && w.handle(ctx, s)
 		}
@@ -121,12 +136,13 @@ func (w *watcher) emit(ctx context.Context, e Event) bool {
 
 // greeting is the event of a daemon that came or went.
 func (w *watcher) greeting(ctx context.Context) Event {
-	w.properties = Properties{}
+	w.properties, w.silent = Properties{}, false
 	if w.owner == "" {
 		return Event{Kind: EventVanished}
 	}
 	p, err := w.client.Properties(ctx)
 	if err != nil {
+		w.silent = true
 		return Event{Kind: EventVanished}
 	}
 	w.properties = p

@@ -212,7 +212,8 @@ func TestHugeMessagesAreNeverDecoded(t *testing.T) {
 			t.Fatalf("ping: %s", got)
 		}
 	}
-	if grown := peak() - before; grown > 8 {
+	// A message that was read whole would be 31 of them.
+	if grown := peak() - before; grown > 16 {
 		t.Errorf("%d MiB grew by %d", before, grown)
 	}
 }
