@@ -13,6 +13,7 @@ var (
 	_ fsm.Adopter = audio{}
 	_ fsm.Adopter = gui{}
 	_ fsm.Adopter = k3s{}
+	_ fsm.Adopter = limits{}
 	_ fsm.Adopter = target{}
 	_ fsm.Adopter = units{}
 	_ fsm.Adopter = userSlices{}
@@ -96,4 +97,29 @@ func (k k3s) Resembles(ctx context.Context, _ string, want fsm.Value) (bool, err
 	}
 	s, err := k.jobs.state(ctx, v.Unit)
 	return err == nil && s.up() == v.runs(), err
+}
+
+// kernelWeight is what a slice has whose weight nobody has set.
+const kernelWeight = 100
+
+// Resembles takes a weight that is not set for the kernel's own: PID 1 tells the
+// two apart, and the machine behaves the same.
+func (s limits) Resembles(ctx context.Context, key string, want fsm.Value) (bool, error) {
+	l, err := decodeLimits(want)
+	if err != nil {
+		return false, err
+	}
+	now, err := s.read(ctx, key, want)
+	return err == nil && fsm.NewValue(now.weighed()) == fsm.NewValue(l.weighed()), err
+}
+
+// weighed says what weights are that are not set.
+func (l Limits) weighed() Limits {
+	for _, weight := range []**uint64{&l.CPUWeight, &l.IOWeight} {
+		if *weight != nil && **weight == Unset {
+			own := uint64(kernelWeight)
+			*weight = &own
+		}
+	}
+	return l
 }
