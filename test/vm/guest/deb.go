@@ -182,7 +182,12 @@ func (t *T) firstHour() {
 	t.Cleanup(func() {
 		t.Must("mv", "/run/polkit.away", polkitOnBus)
 		t.Must("busctl", "call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "ReloadConfig")
+		// Given its alias back while it runs, PID 1 reads the alias's own state
+		// over it, and takes the display manager for inactive.
+		t.Must("systemctl", "stop", "lab-session.service")
 		t.Must("systemctl", "enable", "lab-session.service")
+		t.Must("systemctl", "start", "graphical.target")
+		t.Eventually("the machine is a desktop again", bootLimit, t.isDesktop)
 		t.Must("systemctl", "--user", "--machine=dev@", "start", "moded-agent.service")
 	})
 	t.Must("mv", polkitOnBus, "/run/polkit.away")
