@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"slices"
 	"sync"
 
 	"go.uber.org/zap"
@@ -46,7 +45,6 @@ func (s *Server) Started(t fsm.Transition) {
 
 // StepChanged implements fsm.Observer.
 func (s *Server) StepChanged(id uint32, total int, st fsm.Step) {
-	s.record.step(id, st)
 	s.emitter.signal(manager1.SignalStepChanged, id, uint32(st.Index), uint32(total), st.Name(), string(st.Status))
 }
 
@@ -89,7 +87,7 @@ func (s *Server) loadLast() {
 	}
 }
 
-// recorder knows the transition under way with its steps, and the last one.
+// recorder knows how the transition under way was decided upon, and the last one.
 // The zero value is ready.
 type recorder struct {
 	mu      sync.Mutex
@@ -100,22 +98,7 @@ type recorder struct {
 func (r *recorder) start(t fsm.Transition) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t.Steps = slices.Clone(t.Steps)
 	r.current = t
-}
-
-func (r *recorder) step(id uint32, st fsm.Step) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.current.ID != id {
-		r.current = fsm.Transition{ID: id}
-	}
-	at, found := slices.BinarySearchFunc(r.current.Steps, st.Index, func(s fsm.Step, i int) int { return s.Index - i })
-	if found {
-		r.current.Steps[at] = st
-	} else {
-		r.current.Steps = slices.Insert(r.current.Steps, at, st)
-	}
 }
 
 func (r *recorder) finish(t fsm.Transition) {
@@ -139,11 +122,11 @@ func (r *recorder) open(p *fsm.Progress) (fsm.Transition, bool) {
 		return fsm.Transition{}, false
 	}
 	t := fsm.Transition{ID: p.ID, From: p.From, To: p.To, Event: p.Event, Reason: p.Reason, UID: p.UID,
-		Trigger: p.Trigger, Started: p.Started}
+		Trigger: p.Trigger, Started: p.Started, Steps: p.Steps}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.current.ID == p.ID {
-		t.Steps, t.Verdicts, t.Facts = slices.Clone(r.current.Steps), r.current.Verdicts, r.current.Facts
+		t.Verdicts, t.Facts = r.current.Verdicts, r.current.Facts
 		t.Override = r.current.Override
 	}
 	return t, true

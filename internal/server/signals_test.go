@@ -163,12 +163,13 @@ func TestPropertiesAreThoseOfTheState(t *testing.T) {
 func TestAnOpenTransitionShowsItsSteps(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)
-	r.engine.set(fsm.State{Mode: "transitioning", Open: &fsm.Progress{ID: 3, From: "desktop", To: "compute", Phase: fsm.Running}})
-	r.server.Started(fsm.Transition{ID: 3, Steps: []fsm.Step{{Index: 0, Kind: "gui", Leg: fsm.Release, Status: fsm.Pending}}})
-	r.server.StepChanged(3, 2, fsm.Step{Index: 1, Kind: "audio", Leg: fsm.Release, Status: fsm.Doing})
-	r.server.StepChanged(3, 2, fsm.Step{Index: 0, Kind: "gui", Leg: fsm.Release, Status: fsm.Done})
+	r.server.Started(fsm.Transition{ID: 3, Verdicts: []fsm.Verdict{{Guard: "memory"}}})
+	r.engine.set(fsm.State{Mode: "transitioning", Open: &fsm.Progress{ID: 3, From: "desktop", To: "compute", Phase: fsm.Running, Steps: []fsm.Step{
+		{Index: 0, Kind: "gui", Leg: fsm.Release, Status: fsm.Done}, {Index: 1, Kind: "audio", Leg: fsm.Release, Status: fsm.Pending},
+	}}})
 	got, err := r.client().GetTransition(t.Context(), 0)
-	if err != nil || got.Outcome != "" || len(got.Steps) != 2 || got.Steps[0].Status != "done" || got.Steps[1].Name != "audio release" {
+	if err != nil || got.Outcome != "" || len(got.Steps) != 2 || got.Steps[0].Status != "done" || got.Steps[1].Name != "audio release" ||
+		got.Steps[1].Status != "pending" || len(got.Verdicts) != 1 {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }

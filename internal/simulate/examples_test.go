@@ -128,7 +128,7 @@ func TestACardIsCutIntoPartsOnlyWhileNobodyComputesOnIt(t *testing.T) {
 		if err := hands(t, dir, m)["gpus"].Do(t.Context(), "gpu1", `{"owner":"any","pci":"0000:02:00.0","power-limit":"200W"}`); err != nil {
 			t.Fatal(err)
 		}
-		if all, err := e.Verify(t.Context()); err != nil || len(all) != 1 || all[0].Problem != "power-limit is 200W" {
+		if all, err := e.Verify(t.Context()); err != nil || len(all) != 1 || all[0].Problem != "power limit is 200W" {
 			t.Errorf("it differs in %+v, %v", all, err)
 		}
 		// The driver takes nothing any more.

@@ -124,6 +124,9 @@ func (s GPUSettings) repartitions(is GPUState) bool {
 	return is.MIG != "on" || !slices.Equal(slices.Sorted(slices.Values(s.MIG)), slices.Sorted(slices.Values(is.Parts)))
 }
 
+// spoken is what people call the settings.
+var spoken = map[string]string{computeMode: "compute mode", powerLimit: "power limit", persistence: "persistence", mig: "MIG"}
+
 // told says of each setting that differs what it is.
 func (s GPUSettings) told(is GPUState) (list []string) {
 	for _, name := range s.differ(is) {
@@ -136,7 +139,7 @@ func (s GPUSettings) told(is GPUState) (list []string) {
 		if name == mig && is.MIGPending != is.MIG {
 			now += ", and will be " + is.MIGPending + " after a reset"
 		}
-		list = append(list, strings.TrimSpace(name+" is "+now))
+		list = append(list, strings.TrimSpace(spoken[name]+" is "+now))
 	}
 	return list
 }

@@ -186,7 +186,7 @@ func TestWhatDiffersOfAGPUIsTold(t *testing.T) {
 	const want = `{"owner":"compute","pci":"0000:01:00.0","compute-mode":"exclusive-process","power-limit":"250W","persistence":true,"mig":["off"]}`
 	m.Cards[slot].MIGPending = "on"
 	for _, says := range []string{
-		"compute-mode is default, power-limit is 300W, persistence is off, mig is off, and will be on after a reset",
+		"compute mode is default, power limit is 300W, persistence is off, MIG is off, and will be on after a reset",
 		"it is held by weston (1234, dev)",
 	} {
 		if got, err := gpus.Tell(t.Context(), "gpu0", want); err != nil || got != says {

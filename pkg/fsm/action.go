@@ -91,7 +91,7 @@ type Speaker interface {
 }
 
 // Teller is an Action that can say in what a knob differs from a value that it
-// does not stand at: "power-limit is 300W".
+// does not stand at: "power limit is 300W".
 type Teller interface {
 	// Tell reads only. It is asked after Settled was false, in the same round,
 	// and returns nothing when there is nothing to tell.

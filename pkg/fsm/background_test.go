@@ -77,6 +77,50 @@ func TestANewPlanIsMadeOnlyWhenTheBackgroundHasCome(t *testing.T) {
 	})
 }
 
+// A look at the machine that began while the AI was starting is over only when
+// the AI is there: what it saw first is no drift.
+func TestALookFromBeforeTheBackgroundHasComeTellsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := studioWithoutAI()
+		cfg := w.Config(withAI(t))
+		first := make(chan struct{})
+		slowAI(cfg, first)
+		troubles := &troubles{}
+		cfg.Observer = troubles
+		var slow atomic.Bool
+		looks := make(chan struct{})
+		cfg.Actions["units"] = eager{cfg.Actions["units"], func(_ ctx, verb, _ string) {
+			if slow.Load() && verb == "settled" {
+				<-looks
+			}
+		}}
+		e := startWith(t, w, cfg)
+		defer stop(t, e)
+		goes(t, e, fsm.Request{Mode: "desktop"})
+		slow.Store(true)
+		if err := e.Reload(withAI(t)); err != nil { // it looks for drift
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		close(first)
+		synctest.Wait()
+		close(looks)
+		synctest.Wait()
+		if e.State().Mode != "desktop" || w.Get("vllm/main") != "gpu1" || len(troubles.told) > 0 {
+			t.Errorf("in %s with AI %s it was told: %q", e.State().Mode, w.Get("vllm/main"), troubles.told)
+		}
+	})
+}
+
+// troubles keeps what was ever in Degraded.
+type troubles struct {
+	diary
+	told []string
+}
+
+func (d *troubles) Changed(s fsm.State) { d.told = append(d.told, s.Degraded...) }
+
 func TestARefusedRequestLeavesTheBackgroundAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -102,6 +102,9 @@ func (e *Engine) reach(ctx context.Context, r *run, st *Step) error {
 	}
 	if cause := cancelled(ctx); cause != nil {
 		err = cause
+		if r.ctx.Err() == nil { // the cause is what another step of the flight failed with
+			err = fmt.Errorf("ended early, because of %w", cause)
+		}
 	}
 	e.problem(r, st, err)
 	return err

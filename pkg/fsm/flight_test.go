@@ -29,6 +29,9 @@ func TestStepsOfAStageRunSideBySideAfterOneWrite(t *testing.T) {
 		if doing := w.Steps(); len(doing) != 3 {
 			t.Errorf("under way: %v", doing)
 		}
+		if shown := e.State().Open.Steps; len(shown) != len(w.Disk().Open.Transition.Steps) || shown[0].Status != fsm.Doing {
+			t.Errorf("readers are shown %+v", shown)
+		}
 		for _, st := range w.Disk().Open.Transition.Steps {
 			if st.Status != fsm.Doing || !st.Captured {
 				t.Errorf("on disk %s is %s, captured %v", st.Name(), st.Status, st.Captured)
@@ -68,7 +71,7 @@ func TestAFailureEndsWhatRunsBesideIt(t *testing.T) {
 			t.Errorf("%s: %s", last.Outcome, last.Message)
 		}
 		for _, st := range last.Steps {
-			if want := "units/b acquire: toy fault in units/b:do"; st.Key == "a" && st.Problem != want {
+			if want := "ended early, because of units/b acquire: toy fault in units/b:do"; st.Key == "a" && st.Problem != want {
 				t.Errorf("%s: %q, want %q", st.Name(), st.Problem, want)
 			}
 		}

@@ -124,6 +124,9 @@ type Progress struct {
 	Trigger string
 	Started time.Time
 	Ends    []Session
+	// Steps are all of the plan, as they stand; those that have not begun are
+	// pending. They must not be changed.
+	Steps []Step
 }
 
 // History keeps finished transitions and gives out ids. Ids rise over reboots.

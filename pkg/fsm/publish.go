@@ -64,8 +64,10 @@ func (e *Engine) progressLocked() *Progress {
 	p := &Progress{ID: t.ID, From: t.From, To: t.To, Event: t.Event, Phase: r.phase, Reason: t.Reason, UID: t.UID,
 		NoReturn: r.plan.NoReturn, Deadline: r.deadline, Note: r.notes[-1], Of: len(r.plan.Steps),
 		Trigger: t.Trigger, Started: t.Started, Ends: r.plan.Ends}
+	p.Steps = slices.Clone(r.plan.Steps)
 	if e.doc.Open != nil {
 		steps := e.doc.Open.Transition.Steps
+		p.Steps = slices.Clone(steps)
 		p.stepOf(steps, underWay(steps, r.step))
 		p.Note = cmp.Or(r.noteOf(steps), p.Note)
 	}
@@ -106,7 +108,7 @@ func (e *Engine) stuckLocked() *Progress {
 	}
 	t := open.Transition
 	p := &Progress{ID: t.ID, From: t.From, To: t.To, Event: t.Event, Phase: StuckPhase, Reason: t.Reason,
-		UID: t.UID, NoReturn: open.NoReturn, Trigger: t.Trigger, Started: t.Started, Ends: open.Ends, Note: open.StuckAt}
+		UID: t.UID, NoReturn: open.NoReturn, Trigger: t.Trigger, Started: t.Started, Ends: open.Ends, Note: open.StuckAt, Steps: slices.Clone(t.Steps)}
 	p.stepOf(t.Steps, -1)
 	return p
 }

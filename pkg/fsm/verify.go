@@ -125,10 +125,12 @@ func (e *Engine) lookForDrift(mode Mode) { e.recheck(e.ctx, mode) }
 // recheck tells what differs, or nothing when anything has begun meanwhile: a
 // transition, a reload, the end of the engine.
 func (e *Engine) recheck(ctx context.Context, mode Mode) []Difference {
-	if e.ctx.Err() != nil {
+	e.mu.Lock()
+	gen, busy := e.gen, e.background.busy()
+	e.mu.Unlock()
+	if busy || e.ctx.Err() != nil { // what is acquired still is no drift, even when it ends meanwhile
 		return nil
 	}
-	gen := e.generation()
 	found := e.differences(ctx, mode, nil)
 	e.mu.Lock()
 	defer e.mu.Unlock()
