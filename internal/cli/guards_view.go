@@ -44,7 +44,7 @@ func (t *guardTable) redraw() {
 		page.ui.text("", yellow, t.trouble)
 	}
 	if !t.asked.IsZero() {
-		page.ui.text("", dim, fmt.Sprintf("asked at %s, every %s; Ctrl-C ends", t.asked.Format("15:04:05"), t.interval))
+		page.ui.text("", dim, fmt.Sprintf("asked at %s, every %s; Ctrl-C ends", t.asked.Format("15:04:05"), seconds(t.interval)))
 		page.printGuards(t.all)
 	}
 	t.frame.draw(text.String())

@@ -152,7 +152,7 @@ func (b *board) draw() {
 func (b *board) heading() string {
 	line := "modectl watch, " + b.app.Now().Format("15:04:05")
 	if b.interval > 0 {
-		line += fmt.Sprintf("; the machine is looked at every %s", b.interval)
+		line += fmt.Sprintf("; the machine is looked at every %s", seconds(b.interval))
 	}
 	return line + "; Ctrl-C ends"
 }

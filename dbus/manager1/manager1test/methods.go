@@ -136,6 +136,9 @@ func (d *Daemon) byID(method string) any {
 		if err := d.enter(msg, id); err != nil {
 			return err
 		}
+		if method == manager1.MethodRecover && d.Script != nil { // it is stuck no longer when the answer comes
+			d.Change(func(p *manager1.Properties) { p.Transition.Phase = manager1.PhaseUndoing })
+		}
 		d.run(method, id)
 		return nil
 	}
