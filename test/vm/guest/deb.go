@@ -284,6 +284,9 @@ func debRemove(t *T) {
 	}
 	t.Eventually("the machine is for computing still", settleLimit, t.isCompute)
 	t.gone()
+	if state := t.unit("moded-compute.target", "ActiveState"); state != "inactive" {
+		t.Errorf("moded-compute.target is %s", state)
+	}
 	if r := t.Run("cat", conffile); r.code != 0 {
 		t.Errorf("a removal deleted the configuration")
 	}
