@@ -292,6 +292,13 @@ func debRemove(t *T) {
 	}
 	t.Must("systemctl", "start", "graphical.target")
 	t.Eventually("a desktop starts", bootLimit, func() error { _, err := t.seated("dev"); return err })
+	t.Must("systemctl", "--user", "--machine=dev@", "start", "default.target") // as apt has said: the manager may be that of before
+	t.Eventually("dev hears something", settleLimit, func() error {
+		if t.pwDump().code != 0 {
+			return errorf("dev has no PipeWire")
+		}
+		return nil
+	})
 }
 
 // gone says that nothing of moded runs or holds anything back.
