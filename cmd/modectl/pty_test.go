@@ -178,6 +178,9 @@ func (s *screen) obey(arg string, what byte) {
 		s.row = max(s.row-max(n, 1), 0)
 	case 'K':
 		s.line()
+		if s.columns > 0 && s.column >= s.columns { // the wrap is still to come
+			s.column = s.columns - 1
+		}
 		s.lines[s.row] = s.lines[s.row][:min(s.column, len(s.lines[s.row]))]
 	case 'J':
 		s.line()
@@ -357,6 +360,41 @@ func TestTheBoardIsDrawnInPlaceOverAWholeTransition(t *testing.T) {
 	<-term.closed
 	if term.screen.column != 0 || !term.screen.wraps {
 		t.Errorf("left in column %d, wrapping %v", term.screen.column, term.screen.wraps)
+	}
+}
+
+func TestALineAsWideAsTheTerminalKeepsItsEnd(t *testing.T) {
+	t.Parallel()
+	address := manager1test.Bus(t)
+	d := workstation()
+	d.Properties.Degraded = []string{strings.Repeat("-", 60-len("Degraded    ")-1) + "!"}
+	d.Serve(t, address)
+	term := start(t, address, 60, 20, "watch", "--interval", "0")
+	lines := term.await("the board", has("Degraded    --"))
+	if !has("-!")(lines) {
+		t.Errorf("the screen shows\n%s", strings.Join(lines, "\n"))
+	}
+}
+
+func TestTheBoardIsBriefAboutWhatIsWell(t *testing.T) {
+	t.Parallel()
+	address := manager1test.Bus(t)
+	d := workstation()
+	d.Properties.LastVerdicts = append(plan(manager1.Pass, "nobody plays", "enough").Verdicts, plan(manager1.Warn, "on battery").Verdicts...)
+	d.Serve(t, address)
+	term := start(t, address, 100, 20, "watch", "--interval", "0")
+	lines := term.await("the verdicts", has("on battery"))
+	if !has("✓ pass    audio-idle, guard-0")(lines) || has("nobody plays")(lines) {
+		t.Errorf("the screen shows\n%s", strings.Join(lines, "\n"))
+	}
+	d.Emit(manager1.SignalStepChanged, uint32(7), uint32(0), uint32(1), "gui release", "done")
+	term.await("a step", has("done     gui release"))
+	d.Change(func(p *manager1.Properties) {
+		p.Mode, p.LastTransition = "compute", manager1.Record{ID: 7, From: "desktop", To: "compute", Outcome: manager1.Settled}
+	})
+	lines = term.await("the mode", has("Mode        compute"))
+	if has("gui release")(lines) {
+		t.Errorf("the screen shows\n%s", strings.Join(lines, "\n"))
 	}
 }
 

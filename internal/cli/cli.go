@@ -10,9 +10,11 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -73,6 +75,8 @@ type app struct {
 	bus, host string
 	json      bool
 	noPager   bool
+	// brief is set where what is well is not told at length.
+	brief bool
 	// begun is true once a command runs: errors before are usage errors.
 	begun bool
 	conn  *manager1.Client
@@ -101,8 +105,8 @@ func (a *app) root() *cobra.Command {
 		Use: name, Short: "Show and change the mode of this workstation", Long: about,
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.begin(cmd) },
-		Args:              cobra.NoArgs,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context(), false) },
+		Args:              isCommand, SuggestionsMinimumDistance: 2,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context(), false) },
 	}
 	root.SetIn(a.Stdin)
 	root.SetOut(a.Stdout)
@@ -120,6 +124,18 @@ func (a *app) root() *cobra.Command {
 	)
 	withExamples(root)
 	return root
+}
+
+// isCommand tells who mistypes a command which ones there are, and who says the
+// name of a mode instead how to go to it.
+func isCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+		return fmt.Errorf("unknown command %q; did you mean %s?", args[0], strings.Join(like, ", or "))
+	}
+	return fmt.Errorf("unknown command %q; to go to a mode of that name, %s switch %s", args[0], cmd.Name(), args[0])
 }
 
 const systemBus = "system"

@@ -35,7 +35,13 @@ func (f *frame) draw(text string) {
 	}
 	for i, line := range lines {
 		lines[i] = clip(line, columns)
-		b.WriteString(lines[i] + "\x1b[K\r\n")
+		b.WriteString(lines[i])
+		// After the last column the cursor still stands on it, and would take
+		// its letter away.
+		if columns <= 0 || visible(lines[i]) < columns {
+			b.WriteString("\x1b[K")
+		}
+		b.WriteString("\r\n")
 	}
 	b.WriteString("\x1b[J\x1b[?7h")
 	f.lines = lines

@@ -76,13 +76,7 @@ func (a *app) printStatus(p manager1.Properties) {
 		}
 		a.printLost(p.LastTransition)
 	}
-	for i, v := range p.LastVerdicts {
-		name := ""
-		if i == 0 {
-			name = "Verdicts"
-		}
-		a.ui.text(head(name)+a.outcome(v.Outcome)+" ", plain, v.Guard+": "+verdictBody(v))
-	}
+	a.printLastVerdicts(p.LastVerdicts)
 	for i, line := range p.Degraded {
 		name := ""
 		if i == 0 {
@@ -92,6 +86,26 @@ func (a *app) printStatus(p manager1.Properties) {
 	}
 	if p.Holds > 0 {
 		a.ui.printf("%s%s; see modectl holds", head("Holds"), plural(int(p.Holds), "hold", "holds"))
+	}
+}
+
+// printLastVerdicts gives each verdict its line, or those that pass one together,
+// where brief: what they measured is old news.
+func (a *app) printLastVerdicts(list []manager1.Verdict) {
+	name, passed := "Verdicts", []string(nil)
+	line := func(outcome, text string) {
+		a.ui.text(head(name)+a.outcome(outcome)+" ", plain, text)
+		name = ""
+	}
+	for _, v := range list {
+		if a.brief && v.Outcome == manager1.Pass {
+			passed = append(passed, v.Guard)
+			continue
+		}
+		line(v.Outcome, v.Guard+": "+verdictBody(v))
+	}
+	if len(passed) > 0 {
+		line(manager1.Pass, strings.Join(passed, ", "))
 	}
 }
 

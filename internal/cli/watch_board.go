@@ -11,7 +11,8 @@ import (
 )
 
 // board is watch on a terminal: what status --resources says, drawn in place,
-// with the steps of the transition that is under way or came last.
+// with the steps of the transition that is under way, or came last and failed.
+// What passed and what went well is brief: the machine as it is now is below it.
 type board struct {
 	app      *app
 	interval time.Duration
@@ -126,6 +127,7 @@ func (b *board) step(e manager1.Event) {
 // draw writes the whole at once, so that nothing flickers.
 func (b *board) draw() {
 	page, text := b.app.page()
+	page.brief = true
 	ui := page.ui
 	if !b.there {
 		ui.text("", yellow, gone(b.gone))
@@ -137,8 +139,10 @@ func (b *board) draw() {
 	if t := b.now.Transition; t.Open() && t.Of > 0 {
 		ui.printf("%s%s", statusHead, bar(int(t.Index), int(t.Of), ui.width-len(statusHead), ui.arrow == "→"))
 	}
-	for _, line := range b.steps {
-		ui.printf("%s%s", statusHead, line)
+	if last := b.now.LastTransition; last.ID != b.id || last.Outcome != manager1.Settled {
+		for _, line := range b.steps {
+			ui.printf("%s%s", statusHead, line)
+		}
 	}
 	if b.trouble != "" {
 		ui.text(head("Unknown"), yellow, b.trouble)
