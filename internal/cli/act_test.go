@@ -20,6 +20,20 @@ func recovers(play acts) func() *manager1test.Daemon {
 	}
 }
 
+// confirmed is a machine that waits to be confirmed, and goes on so.
+func confirmed(play acts) func() *manager1test.Daemon {
+	return func() *manager1test.Daemon {
+		d := open(manager1.PhaseAwaitingConfirm, nil)()
+		d.Script = func(d *manager1test.Daemon, method string, _ uint32) {
+			if method == manager1.MethodConfirm {
+				d.Change(func(p *manager1.Properties) { p.Holds++ }) // it still waits then
+				play(d)
+			}
+		}
+		return d
+	}
+}
+
 func TestActs(t *testing.T) {
 	t.Parallel()
 	fails := func(method, name, text string) func() *manager1test.Daemon {
@@ -28,7 +42,8 @@ func TestActs(t *testing.T) {
 		})
 	}
 	playAll(t, []scene{
-		{name: "confirm", daemon: open("awaiting-confirm", nil), args: "confirm"},
+		{name: "confirm", daemon: confirmed(func(d *manager1test.Daemon) { d.Finish(settledRecord(17, "compute")) }), args: "confirm"},
+		{name: "confirm too late", daemon: confirmed(func(d *manager1test.Daemon) { d.Finish(rolledBack(17)) }), args: "confirm"},
 		{name: "cancel", daemon: open("running", nil), args: "cancel"},
 		{name: "cancel by number", daemon: machine, args: "cancel 17"},
 		{name: "cancel nothing", daemon: machine, args: "cancel"},

@@ -21,6 +21,8 @@ type follower struct {
 	show    *progress
 	gone    <-chan time.Time // set while the daemon is away
 	answers chan string      // set while Ctrl-C has put a question
+	// confirmed is true once it need not be said that it waits for that.
+	confirmed bool
 }
 
 // follow waits for a transition, or for what the options say.
@@ -146,7 +148,7 @@ func (f *follower) properties(t manager1.Progress) (bool, error) {
 		return false, nil
 	}
 	f.show.properties(t)
-	if t.Phase != manager1.PhaseAwaitingConfirm {
+	if t.Phase != manager1.PhaseAwaitingConfirm || f.confirmed {
 		return false, nil
 	}
 	if f.app.json {

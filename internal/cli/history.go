@@ -164,7 +164,7 @@ func (a *app) printRecord(r manager1.Record) {
 		}
 	}
 	a.printVerdicts(r.Verdicts, overrideFlag(r.Override))
-	a.printDone(r.Steps)
+	a.printDone(r)
 }
 
 func begunBy(r manager1.Record) string {
@@ -175,8 +175,21 @@ func begunBy(r manager1.Record) string {
 	return line
 }
 
+// howItWent is what a step came to, besides its status. A record is closed when
+// the mode settles: what is acquired after that is told by Degraded, if it fails.
+func howItWent(s manager1.Step, outcome string) string {
+	switch {
+	case s.Status == manager1.Pending && s.Background && outcome == manager1.Settled:
+		return "in the background, after the mode had settled"
+	case s.Status == manager1.Pending:
+		return ""
+	}
+	return strings.TrimSpace(took(s.DurationMS) + "  " + s.Error)
+}
+
 // printDone lists steps with how they ended, if any of them began.
-func (a *app) printDone(steps []manager1.Step) {
+func (a *app) printDone(r manager1.Record) {
+	steps := r.Steps
 	if !slices.ContainsFunc(steps, func(s manager1.Step) bool { return s.Status != manager1.Pending }) {
 		return
 	}
@@ -186,7 +199,11 @@ func (a *app) printDone(steps []manager1.Step) {
 	for _, s := range steps {
 		line := pad(strconv.Itoa(int(s.Index)+1), 2) + "  " + pad(s.Name, width) + "  " +
 			pad(a.ui.paint(statusStyle(s.Status), s.Status), status) + "  "
-		a.ui.text("  "+line, plain, strings.TrimSpace(took(s.DurationMS)+"  "+s.Error))
+		if more := howItWent(s, r.Outcome); more != "" {
+			a.ui.text("  "+line, plain, more)
+		} else {
+			a.ui.printf("  %s", strings.TrimRight(line, " "))
+		}
 		if s.Status != manager1.Done {
 			continue // what an undone one closed stands above
 		}

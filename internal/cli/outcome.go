@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/modectl/moded/dbus/manager1"
 )
@@ -70,7 +71,7 @@ func (a *app) rolledBack(r manager1.Record) {
 	}
 	a.complain(text)
 	for _, s := range r.Steps {
-		if s.Error != "" {
+		if s.Error != "" && !strings.Contains(r.Message, s.Error) {
 			a.ui.textTo(a.Stderr, "  step "+stepCount(s.Index, uint32(len(r.Steps)))+" "+s.Name+": ", plain, s.Error)
 		}
 	}
@@ -81,6 +82,9 @@ func (a *app) rolledBack(r manager1.Record) {
 		back += "nothing was lost"
 	}
 	a.ui.textTo(a.Stderr, "", plain, back)
+	if r.Outcome == manager1.RolledBack && r.ID != 0 {
+		a.ui.textTo(a.Stderr, "", plain, fmt.Sprintf("To look into it: modectl history show %d, modectl log %d", r.ID, r.ID))
+	}
 }
 
 func (a *app) stuck(r manager1.Record) {

@@ -296,6 +296,14 @@ func endedSession(id uint32) manager1.Record {
 	return r
 }
 
+// inBackground is of a mode that settled before its last step began.
+func inBackground(id uint32) manager1.Record {
+	r := endedSession(id)
+	last := &r.Steps[len(r.Steps)-1]
+	last.Background, last.Essential, last.Status, last.DurationMS = true, false, manager1.Pending, 0
+	return r
+}
+
 func rolledBack(id uint32) manager1.Record {
 	list := toCompute().Steps
 	for i := range list {
@@ -304,12 +312,13 @@ func rolledBack(id uint32) manager1.Record {
 	for i := range list {
 		list[i].Status, list[i].DurationMS = "undone", 1200
 	}
-	list[3].Status, list[3].Error = "undone", "ai.service is not ready: 503 after 2m0s"
+	list[3].Status, list[3].Error = "undone", "ai.service is not ready after 2m0s: 503"
 	list[4].Status, list[4].DurationMS = "pending", 0
 	return manager1.Record{
 		ID: id, From: "desktop", To: "compute", Event: "to_compute", Trigger: "manual", RequesterUID: 1000,
-		Outcome: "rolled-back", Mode: "desktop", Message: "cannot start ai.service: it is not ready after 2m0s",
-		Lost: []string{"programs of dev (session 3)"}, Started: noon.Add(-10 * time.Minute), Finished: noon.Add(-8 * time.Minute), DurationMS: 121400,
+		Outcome: "rolled-back", Mode: "desktop",
+		Message: "units/ai.service acquire: ai.service is not ready after 2m0s: 503; the machine is back in desktop mode; programs of dev (session 3) were closed and cannot be restored",
+		Lost:    []string{"programs of dev (session 3)"}, Started: noon.Add(-10 * time.Minute), Finished: noon.Add(-8 * time.Minute), DurationMS: 121400,
 		Override: true, Verdicts: []manager1.Verdict{recording()}, Steps: list,
 	}
 }

@@ -162,5 +162,6 @@ func message(r manager1.Record) string {
 	if text == "the machine is in "+r.Mode+" mode" {
 		return ""
 	}
+	text, _, _ = strings.Cut(text, "; the machine is back in "+r.Mode+" mode")
 	return text
 }

@@ -151,7 +151,7 @@ func (j jobs) startJob(ctx context.Context, unit string, s UnitState, limit time
 	if result == "done" {
 		return nil
 	}
-	return fmt.Errorf("cannot start %s: job result %s, it is %s", unit, result, j.account(ctx, unit, s))
+	return fmt.Errorf("cannot start %s: job result %s, it is %s; journalctl -u %s says why", unit, result, j.account(ctx, unit, s), unit)
 }
 
 // watched is a unit that was started, as it was right after that.
