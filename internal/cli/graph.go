@@ -21,8 +21,8 @@ func (a *app) graphCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "graph [FILE...]", Short: "Draw the modes and the edges between them, the current mode lit",
 		Long: `Draws the configuration that the daemon reads, or the files that are given over
-the embedded default: for Mermaid, for Graphviz, or as a picture by itself. The
-current mode is lit, and edges that cannot be taken now name the guards that say so;
+the embedded default: for Mermaid, for Graphviz, or as a picture by itself;
+with --json, the same for programs. The current mode is lit, and edges that cannot be taken now name the guards that say so;
 --quick asks no guard.
 
   modectl graph --format svg > modes.svg`,
@@ -30,7 +30,41 @@ current mode is lit, and edges that cannot be taken now name the guards that say
 	}
 	cmd.Flags().StringVar(&format, "format", format, "`FORMAT`: mermaid, dot or svg")
 	cmd.Flags().BoolVar(&quick, "quick", false, "do not ask the guards")
-	return cmd
+	return a.jsonFlag(cmd)
+}
+
+// fullGraph is what graph prints as JSON.
+type fullGraph struct {
+	Current string      `json:"current"`
+	Modes   []string    `json:"modes"`
+	Edges   []graphEdge `json:"edges"`
+}
+
+type graphEdge struct {
+	Event    string   `json:"event"`
+	From     string   `json:"from"`
+	To       string   `json:"to"`
+	Through  bool     `json:"through-transitioning"`
+	Triggers []string `json:"triggers"`
+	Guards   []string `json:"guards"`
+	// Blocked names the guards that say no now.
+	Blocked []string `json:"blocked-by"`
+}
+
+func graphJSON(d draw.Diagram) fullGraph {
+	g := fullGraph{Current: d.Current, Modes: []string{}, Edges: []graphEdge{}}
+	for _, m := range d.Catalog.Modes() {
+		g.Modes = append(g.Modes, m.Name)
+	}
+	for _, e := range d.Catalog.Edges() {
+		edge := graphEdge{Event: e.Event, From: e.From, To: e.To, Through: e.Through,
+			Triggers: append([]string{}, e.Triggers...), Guards: append([]string{}, e.Guards...), Blocked: append([]string{}, d.Blocking(e)...)}
+		if len(e.Triggers) == 0 {
+			edge.Triggers = append(edge.Triggers, "manual")
+		}
+		g.Edges = append(g.Edges, edge)
+	}
+	return g
 }
 
 func (a *app) graph(ctx context.Context, format string, quick bool, files []string) error {
@@ -46,6 +80,9 @@ func (a *app) graph(ctx context.Context, format string, quick bool, files []stri
 	d := draw.Diagram{Catalog: c.Catalog, Current: a.currentMode(ctx)}
 	if !quick {
 		d.Blocked = a.blocked(ctx, d)
+	}
+	if a.json {
+		return a.printJSON(graphJSON(d))
 	}
 	_, err = fmt.Fprint(a.Stdout, picture(d))
 	return err

@@ -165,6 +165,9 @@ func wayOut(t manager1.Progress) string {
 func (a *app) recordLine(r manager1.Record) string {
 	var b strings.Builder
 	b.WriteString(number(r.ID) + " " + a.ui.sprintArrow(r.From, r.To) + ", " + r.Outcome + " " + a.ago(r.Finished))
+	if r.Override {
+		b.WriteString(", overriding guards")
+	}
 	if m := message(r); m != "" {
 		b.WriteString(": " + m)
 	}

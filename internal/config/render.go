@@ -1,7 +1,9 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"unicode"
@@ -15,6 +17,44 @@ func Render(c *Config) string {
 	out.WriteString("# The effective configuration: all layers merged.\n")
 	renderTable(&out, c.tree, nil)
 	return out.String()
+}
+
+// RenderJSON is Render for programs: tables are objects, with their keys sorted.
+func RenderJSON(c *Config) json.RawMessage {
+	text, err := json.Marshal(c.tree.plain())
+	if err != nil {
+		panic("internal error: cannot write a configuration as JSON: " + err.Error())
+	}
+	return text
+}
+
+// plain is the node as encoding/json knows it. A number that JSON does not have,
+// which no key takes, is its text.
+func (n *node) plain() any {
+	switch n.shape {
+	case aTable:
+		table := make(map[string]any, len(n.names))
+		for name, child := range n.table {
+			table[name] = child.plain()
+		}
+		return table
+	case aList:
+		list := make([]any, len(n.list))
+		for i, child := range n.list {
+			list[i] = child.plain()
+		}
+		return list
+	case aNumber:
+		return n.number
+	case aDecimal:
+		if math.IsNaN(n.decimal) || math.IsInf(n.decimal, 0) {
+			return decimal(n.decimal)
+		}
+		return n.decimal
+	case aBool:
+		return n.yes
+	}
+	return n.text
 }
 
 func renderTable(out *strings.Builder, t *node, path []string) {

@@ -21,9 +21,9 @@ type Diagram struct {
 	Blocked map[string][]string
 }
 
-// blocking names the guards that keep a person from the edge. Edges that begin
+// Blocking names the guards that keep a person from the edge. Edges that begin
 // by themselves ask the same guards, if they ask any.
-func (d Diagram) blocking(e fsm.Edge) []string {
+func (d Diagram) Blocking(e fsm.Edge) []string {
 	if e.From != d.Current {
 		return nil
 	}
@@ -43,7 +43,7 @@ func (d Diagram) label(e fsm.Edge) string {
 			text += ", " + t
 		}
 	}
-	if guards := d.blocking(e); len(guards) > 0 {
+	if guards := d.Blocking(e); len(guards) > 0 {
 		text += " (blocked by " + strings.Join(guards, ", ") + ")"
 	}
 	return text
@@ -92,7 +92,7 @@ func (d Diagram) DOT() string {
 	fmt.Fprintf(&b, "  %q -> %q [label=%q]\n", fsm.Boot, d.Catalog.Default(), "default")
 	for _, e := range d.Catalog.Edges() {
 		colour := ""
-		if len(d.blocking(e)) > 0 {
+		if len(d.Blocking(e)) > 0 {
 			colour = fmt.Sprintf(", color=%q, fontcolor=%q", colourBlocked, colourBlocked)
 		}
 		if !e.Through {

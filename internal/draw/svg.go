@@ -117,7 +117,7 @@ func line(from, to point) string {
 // box where it leads through the hand-over.
 func (d Diagram) edge(e fsm.Edge, from, to point, lane int) string {
 	colour, marker, text := colourLine, "arrow", e.Event
-	if len(d.blocking(e)) > 0 {
+	if len(d.Blocking(e)) > 0 {
 		colour, marker, text = colourBlocked, "blocked", "✗ "+e.Event
 	}
 	lean := to.minus(from).across().times(-(44 + 62*float64(lane)))
@@ -152,7 +152,7 @@ func (d Diagram) legend(top float64) (text string, height float64) {
 			words = append(words, "begun by "+strings.Join(e.Triggers, ", "))
 		}
 		row(strings.Join(words, "; "), colourText)
-		if guards := d.blocking(e); len(guards) > 0 {
+		if guards := d.Blocking(e); len(guards) > 0 {
 			row("    ✗ blocked by "+strings.Join(guards, ", "), colourBlocked)
 		}
 	}
