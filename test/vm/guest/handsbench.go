@@ -165,7 +165,7 @@ func (t *T) arrived(i int, also func() error) {
 	case "studio":
 		t.want("studio", also, t.vllmGone, t.forced("256", "48000"), t.is("moded-tune.service", "active"), t.weighs("20"), t.inTarget("studio"))
 	case "compute":
-		t.want("compute", also, t.isHeadless, t.vllmSees(gpu0+","+gpu1, "/dev/nvidia0", "/dev/nvidia1"), t.inTarget("compute"))
+		t.want("compute", also, t.isCompute, t.vllmSees(gpu0+","+gpu1, "/dev/nvidia0", "/dev/nvidia1"), t.inTarget("compute"))
 	default:
 		t.want("desktop", also, t.isDesktop, t.weighs("100"), t.is("moded-tune.service", "inactive"), t.inTarget("desktop"), t.vllmSees(gpu1, "/dev/nvidia1"))
 	}

@@ -14,6 +14,8 @@ env=/run/moded/env
 deny=/run/moded/deny
 ai_unit=vllm.service
 ai_url=http://127.0.0.1:8001
+other_unit=ai.service # whatever else computes
+other_url=http://127.0.0.1:8000
 gpu0=GPU-00000000-1ab0-4000-8000-000000000000
 gpu1=GPU-11111111-1ab0-4000-8000-000000000001
 gpu_nodes='/dev/nvidia0 /dev/nvidia1 /dev/dri/card0 /dev/dri/renderD128'
@@ -61,6 +63,16 @@ audio_off() {
   systemctl is-active -q "user@$uid.service" || return 0
   # shellcheck disable=SC2086
   as_user systemctl --user stop $pipewire 2>/dev/null || ! systemctl is-active -q "user@$uid.service"
+}
+
+# A manager that outlived the last session has its audio off still. It starts in
+# its own time, as it does for a manager that is new.
+audio_on() {
+  {
+    until_true systemctl is-active -q "user@$uid.service"
+    # shellcheck disable=SC2086
+    until_true as_user systemctl --user start $pipewire
+  } >/dev/null 2>&1 &
 }
 
 graphical() {
@@ -120,6 +132,8 @@ case $1 in
     ;;
   desktop)
     systemctl stop moded-studio.target lab-studio.service moded-compute.target
+    systemctl stop "$other_unit"
+    : >"$deny/$other_unit"
     if systemctl is-active -q display-manager.service; then
       systemctl stop moded-tune.service
       weight system.slice 100
@@ -128,6 +142,7 @@ case $1 in
       stop_ai
       until_true free
       gui_on
+      audio_on
     fi
     systemctl start fstrim.timer grabber.service moded-desktop.target
     start_ai "$gpu1" 1 # it loads its model in its own time
@@ -139,6 +154,10 @@ case $1 in
     gui_off
     audio_off
     until_true free
+    printf 'CUDA_VISIBLE_DEVICES="GPU-lab-0"\nLAB_MARK="compute"\n' >"$env/$other_unit"
+    rm -f "$deny/$other_unit"
+    systemctl start "$other_unit"
+    until_true curl -fs -m 2 "$other_url/health"
     start_ai "$gpu0,$gpu1" 2
     until_true curl -fs -m 2 "$ai_url/health"
     systemctl start moded-compute.target
