@@ -24,6 +24,7 @@ import (
 	"github.com/modectl/moded/internal/agent/pipewire"
 	"github.com/modectl/moded/internal/agent/userslices"
 	"github.com/modectl/moded/internal/agent/userunits"
+	"github.com/modectl/moded/internal/server/frame"
 	"github.com/modectl/moded/internal/version"
 )
 
@@ -150,11 +151,14 @@ func together(ctx context.Context, stop func(), parts ...func() error) error {
 	return why
 }
 
+// connect goes through a guard: anybody on a system bus may send us signals, and
+// only root, by the bus's policy, a call.
 func connect(ctx context.Context, bus string) (*dbus.Conn, error) {
 	if bus == "system" {
-		return dbus.ConnectSystemBus(dbus.WithContext(ctx))
+		bus = frame.SystemBus()
 	}
-	return dbus.Connect(bus, dbus.WithContext(ctx))
+	conn, _, err := frame.Dial(ctx, bus, frame.Limits{PassCalls: true}, nil, dbus.WithContext(ctx))
+	return conn, err
 }
 
 // desktop is how notifications are shown, nil without a session bus.

@@ -20,6 +20,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/modectl/moded/internal/psi"
+	"github.com/modectl/moded/internal/server/frame"
 	"github.com/modectl/moded/internal/tune"
 	"github.com/modectl/moded/internal/version"
 )
@@ -80,8 +81,10 @@ func hold(m tune.Machine, latency, swappiness int) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// A machine without a system bus has nobody who owns power profiles.
-	if conn, err := dbus.ConnectSystemBus(); err == nil {
+	// A machine without a system bus has nobody who owns power profiles. The guard
+	// is there because anybody may send us signals: one of the largest size would
+	// take all the memory that the unit has, and the tuning with it.
+	if conn, _, err := frame.Dial(ctx, frame.SystemBus(), frame.Limits{}, nil, dbus.WithContext(ctx)); err == nil {
 		defer conn.Close()
 		m.Profiles = patient{tune.PowerProfiles{Conn: conn}}
 	}

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -114,6 +116,29 @@ func TestTheBrainLinksNoCgoAndStartsNoPrograms(t *testing.T) {
 	}
 	if slices.Contains(rooms[at].Deps, "github.com/NVIDIA/go-nvml/pkg/nvml") {
 		t.Error("the brain links go-nvml")
+	}
+}
+
+// Anybody on a system bus may send signals of 32 MiB to anybody, which godbus
+// decodes whole. A daemon goes through internal/server/frame; a client that a
+// person has started may be ended.
+func TestNoDaemonIsOnTheSystemBusWithoutTheGuard(t *testing.T) {
+	t.Parallel()
+	for _, p := range house(t) {
+		if room := p.room(); floor(room) == 2 && !strings.HasPrefix(room, "cmd/") || room == "dbus/manager1" {
+			continue
+		}
+		for _, name := range p.GoFiles {
+			text, err := os.ReadFile(filepath.Join("../..", p.room(), name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, call := range []string{"dbus.ConnectSystemBus(", "dbus.SystemBus(", "dbus.SystemBusPrivate(", "NewSystemConnection"} {
+				if strings.Contains(string(text), call) {
+					t.Errorf("%s/%s calls %s…): use frame.Dial", p.room(), name, call)
+				}
+			}
+		}
 	}
 }
 

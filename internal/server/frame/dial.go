@@ -32,6 +32,15 @@ func Dial(ctx context.Context, address string, limits Limits, call Handler, opti
 	return conn, guard, nil
 }
 
+// SystemBus is the address of the system bus: the usual one, unless the
+// environment says another, as for all other clients.
+func SystemBus() string {
+	if said := os.Getenv("DBUS_SYSTEM_BUS_ADDRESS"); said != "" {
+		return said
+	}
+	return "unix:path=/run/dbus/system_bus_socket"
+}
+
 func greet(conn *dbus.Conn) error {
 	if err := conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Geteuid()))}); err != nil {
 		return err
