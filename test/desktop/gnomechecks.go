@@ -135,16 +135,10 @@ func switches(p *panel) error {
 	if err != nil {
 		return err
 	}
-	steps := 0
-	for _, s := range seen {
-		if strings.HasPrefix(s, "Studio: ") && strings.Contains(s, " of ") {
-			steps++
-		}
-	}
-	if steps < 2 {
+	// A shell that gets no CPU shows some steps only, but one at least.
+	if !slices.ContainsFunc(seen, func(s string) bool { return strings.HasPrefix(s, "Studio: ") && strings.Contains(s, " of ") }) {
 		return fmt.Errorf("on the way the toggle said %q", seen)
 	}
-	p.note("%d steps seen", steps)
 	return nil
 }
 
