@@ -78,7 +78,40 @@ func (a *app) printPlan(mode string, p manager1.Plan, flags uint32) {
 	}
 	a.printVerdicts(p.Verdicts, flags)
 	a.printSteps(p.Steps)
+	a.printTotal(p.Steps)
 	a.printExpected(p.Steps)
+}
+
+// printTotal counts the steps by what they do, and the sessions that end.
+func (a *app) printTotal(steps []manager1.Step) {
+	if len(steps) == 0 {
+		return
+	}
+	phases := map[string]int{}
+	background, ends := 0, 0
+	for _, s := range steps {
+		ends += len(s.Ends)
+		if s.Background {
+			background++
+			continue
+		}
+		phases[s.Phase]++
+	}
+	var parts []string
+	for _, phase := range []string{"release", "acquire", "hook"} {
+		if n := phases[phase]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, phase))
+		}
+	}
+	if background > 0 {
+		parts = append(parts, fmt.Sprintf("%d in the background", background))
+	}
+	line := plural(len(steps), "step", "steps") + ": " + strings.Join(parts, ", ")
+	if ends > 0 {
+		line += "; " + plural(ends, "session ends", "sessions end")
+	}
+	a.ui.printf("\nIn all")
+	a.ui.text("  ", plain, line)
 }
 
 // printExpected says how long it took last time: a stage is as long as its
