@@ -61,15 +61,19 @@ let
   rivals =
     optional (config.services.tuned.enable or false) "services.tuned.enable"
     ++ optional (config.services.auto-cpufreq.enable or false) "services.auto-cpufreq.enable"
-    ++ optional (config.services.tlp.enable or false) "services.tlp.enable"
-    ++ optional ((config.powerManagement.cpuFreqGovernor or null) != null) "powerManagement.cpuFreqGovernor";
+    ++ optional (config.services.tlp.enable or false) "services.tlp.enable";
+  # Not powerManagement.cpuFreqGovernor, which many a hardware-configuration.nix
+  # sets: it writes the governor once, at boot, and moded puts back what it found.
   governor = unless (tuned == [ ] || rivals == [ ])
     "${names rivals} and moded would both set the CPU governor: ${names tuned} has tune = \"low-latency\". Turn it off (power-profiles-daemon gets along with moded), or say modes.studio.tune = \"off\" and settings.base.tune = \"off\".";
 
   steering = lib.mapAttrsToList (
     name: server:
     let
-      unit = config.systemd.services.${lib.removeSuffix ".service" server.unit} or { };
+      name' = lib.removeSuffix ".service" server.unit;
+      template = builtins.match "(.+@).+" name';
+      units = config.systemd.services;
+      unit = units.${name'} or (if template == null then { } else units.${lib.head template} or { });
       service = unit.serviceConfig or { };
       kill = service.KillMode or "mixed";
       files = lib.flatten [ (service.EnvironmentFile or [ ]) ];

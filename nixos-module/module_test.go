@@ -42,6 +42,7 @@ type machine struct {
 	PathsToLink     []string          `json:"pathsToLink"`
 	DBus            []string          `json:"dbus"`
 	Units           []string          `json:"units"`
+	DropIns         map[string]string `json:"dropIns"`
 	Tmpfiles        []string          `json:"tmpfiles"`
 	Polkit          bool              `json:"polkit"`
 	Services        map[string]any    `json:"services"`

@@ -51,8 +51,9 @@ in
       # (rebuild.nix).
       restartIfChanged = false;
       reloadIfChanged = true;
-      # The file is not named by the unit, so its change must be.
-      reloadTriggers = [ config.environment.etc."moded/moded.toml".source ];
+      # The file is not named by the unit, so its change must be. Not by
+      # reloadTriggers: with reloadIfChanged the two are one, and NixOS warns.
+      restartTriggers = [ config.environment.etc."moded/moded.toml".source ];
     };
 
     # What holds or sets something while it is active keeps it over a rebuild. The

@@ -8,16 +8,14 @@
 let
   cfg = config.services.moded;
   nameOf = lib.removeSuffix ".service";
+  servers = lib.attrValues cfg.settings.vllm;
+  # An instance is its template's: options of it alone would hide the template.
+  own = lib.filter (server: builtins.match ".+@.+" (nameOf server.unit) == null) servers;
 
   steered = {
     # The mode decides whether it runs: at boot it would find no environment file.
     wantedBy = lib.mkForce [ ];
-    # The gate. Those of vllm.service and k3s.service come with the package, too.
-    unitConfig.ConditionPathExists = [ "!/run/moded/deny/%n" ];
     serviceConfig = {
-      # Which cards it has. No dash: without the file it must not start, for CUDA
-      # would show it all cards.
-      EnvironmentFile = [ "/run/moded/env/%n" ];
       # The engine and its workers are children, and hold the cards.
       KillMode = lib.mkDefault "mixed";
       # More than vLLM's own --shutdown-timeout; how long the loading may take is
@@ -29,8 +27,17 @@ let
 in
 {
   config = lib.mkIf cfg.enable {
+    systemd.packages = lib.optional (servers != [ ]) (
+      pkgs.linkFarm "moded-steered-units" (
+        map (server: {
+          name = "lib/systemd/system/${server.unit}.d/50-moded-steered.conf";
+          path = ./steered.conf;
+        }) servers
+      )
+    );
+
     systemd.services = lib.mkMerge [
-      (lib.mapAttrs' (_: server: lib.nameValuePair (nameOf server.unit) steered) cfg.settings.vllm)
+      (lib.listToAttrs (map (server: lib.nameValuePair (nameOf server.unit) steered) own))
       # k3s.service itself stays as it is: its KillMode=process leaves containers
       # running, with their cards, when it stops. So mode "off" ends them by the
       # script of the k3s package, whose wrapper knows all programs but those that

@@ -52,10 +52,6 @@ var wrong = map[string]struct{ module, want string }{
 		`services.tlp.enable = true; services.moded.modes.live = { tune = "low-latency"; }; services.moded.modes.studio.tune = "off";`,
 		`services.tlp.enable and moded would both set the CPU governor: modes.live has tune`,
 	},
-	"NixOS itself sets the governor": {
-		`powerManagement.cpuFreqGovernor = "performance";`,
-		"powerManagement.cpuFreqGovernor and moded would both set the CPU governor",
-	},
 	"a vLLM unit is not there": {
 		`services.moded.settings.vllm.main = { unit = "llm.service"; url = "http://127.0.0.1:8000"; };`,
 		"services.moded: settings.vllm.main cannot be steered: systemd.services has no llm.service with an ExecStart.",
@@ -67,6 +63,14 @@ var wrong = map[string]struct{ module, want string }{
 	"a vLLM unit starts without its file": {
 		llm + `systemd.services.llm.serviceConfig.EnvironmentFile = [ "-/run/moded/env/llm.service" ];`,
 		"settings.vllm.main cannot be steered: EnvironmentFile=-/run/moded/env/llm.service of llm.service begins with a dash",
+	},
+	"a vLLM unit starts without its file, said in one line": {
+		llm + `systemd.services.llm.serviceConfig.EnvironmentFile = "-/run/moded/env/llm.service";`,
+		"settings.vllm.main cannot be steered: EnvironmentFile=-/run/moded/env/llm.service of llm.service begins with a dash",
+	},
+	"a vLLM unit is an instance of no template": {
+		`services.moded.settings.vllm.main = { unit = "llm@0.service"; url = "http://127.0.0.1:8000"; };`,
+		"settings.vllm.main cannot be steered: systemd.services has no llm@0.service with an ExecStart.",
 	},
 	"a vLLM unit is a container": {
 		`services.moded.settings.vllm.main = { unit = "podman-vllm.service"; url = "http://127.0.0.1:8000"; };`,
@@ -116,14 +120,14 @@ func TestWhatIsWrongIsSaidBeforeAnythingIsBuilt(t *testing.T) {
 var mistyped = map[string]struct{ module, want string }{
 	"a state that there is not":  {`services.moded.modes.studio.audio = "loud";`, "services.moded.modes.studio.audio.state' is not of type"},
 	"a quantum between powers":   {`services.moded.modes.studio.audio = { state = "realtime"; quantum = 100; };`, "audio.quantum' is not of type"},
-	"a weight out of bounds":     {`services.moded.modes.studio.slices."system.slice".cpu-weight = 0;`, "system.slice.cpu-weight' is not of type"},
+	"a weight out of bounds":     {`services.moded.modes.studio.slices."system.slice".cpu-weight = 0;`, `"system.slice".cpu-weight' is not of type`},
 	"a unit without its kind":    {`services.moded.settings.vllm.main = { unit = "vllm"; url = "http://127.0.0.1:8000"; };`, "vllm.main.unit' is not of type"},
 	"an address elsewhere":       {`services.moded.settings.vllm.main = { unit = "vllm.service"; url = "http://192.168.1.2:8000"; };`, "vllm.main.url' is not of type"},
 	"a time without a unit":      {`services.moded.settings.idle.after = "30";`, "settings.idle.after' is not of type"},
 	"half a PCI address":         {`services.moded.gpus.gpu0.pci = "01:00.0";`, "gpus.gpu0.pci' is not of type"},
 	"a kind of guard of nobody":  {`services.moded.guards.x.kind = "mood";`, "guards.x.kind' is not of type"},
 	"an edge from nowhere":       {`services.moded.edges = [ { event = "x"; to = "desktop"; } ];`, ".from' was accessed but has no value defined"},
-	"an applet of no desktop":    {`services.moded.applets = [ "xfce" ];`, "services.moded.applets.*' is not of type"},
+	"an applet of no desktop":    {`services.moded.applets = [ "xfce" ];`, `services.moded.applets."[definition 1-entry 1]"' is not of type`},
 	"a key of no knob":           {`services.moded.modes.studio.audio.loudness = 11;`, "services.moded.modes.studio.audio.loudness' does not exist"},
 	"an option of no module":     {`services.moded.mode = "desktop";`, "services.moded.mode' does not exist"},
 	"the same said twice":        {`imports = [ { services.moded.defaultMode = "studio"; } { services.moded.defaultMode = "desktop"; } ];`, "conflicting definition values"},
@@ -165,6 +169,42 @@ func TestAMachineMayDoWithoutTheGovernorAndWithoutAgents(t *testing.T) {
 	}
 	if len(m.SystemPackages) != 2 || m.SystemPackages[1] != "/nix/store/moded-plasma" {
 		t.Errorf("installs %q", m.SystemPackages)
+	}
+}
+
+func TestAGovernorThatIsSetOnceAtBootIsNoRival(t *testing.T) {
+	t.Parallel()
+	m := machineOf(t, module(t, `powerManagement.cpuFreqGovernor = "powersave";`))
+	if len(m.Failed)+len(m.Warnings) > 0 {
+		t.Errorf("complains: %q, %q", m.Failed, m.Warnings)
+	}
+}
+
+func TestAServersOwnUnitKeepsWhatItSays(t *testing.T) {
+	t.Parallel()
+	// Strings, where the module alone would say lists; and a template for all cards.
+	m := machineOf(t, module(t, llm+`
+		systemd.services.llm.serviceConfig = { EnvironmentFile = "/run/secrets/token"; KillMode = "control-group"; };
+		systemd.services.llm.unitConfig.ConditionPathExists = "/srv/models";
+		services.moded.settings.vllm.other = { unit = "llm@1.service"; url = "http://127.0.0.1:8001"; };
+		systemd.services."llm@".serviceConfig.ExecStart = "/bin/llm %i";`))
+	if len(m.Failed)+len(m.Warnings) > 0 {
+		t.Errorf("complains: %q, %q", m.Failed, m.Warnings)
+	}
+	said, ok := m.Services["llm"].(map[string]any)["serviceConfig"].(map[string]any)
+	if !ok || said["EnvironmentFile"] != "/run/secrets/token" || said["KillMode"] != "control-group" {
+		t.Errorf("says %v", said)
+	}
+	for _, unit := range []string{"llm.service", "llm@1.service"} {
+		text := m.DropIns["lib/systemd/system/"+unit+".d/50-moded-steered.conf"]
+		for _, line := range []string{"\nEnvironmentFile=/run/moded/env/%n\n", "\nConditionPathExists=!/run/moded/deny/%n\n"} {
+			if !strings.Contains(text, line) {
+				t.Errorf("the drop-in of %s has no %q:\n%s", unit, line, text)
+			}
+		}
+	}
+	if _, hides := m.Services["llm@1"]; hides {
+		t.Error("options of the instance hide its template")
 	}
 }
 

@@ -41,7 +41,8 @@ in
     isNormalUser = true;
     extraGroups = [ "audio" "wheel" ];
   };
-  # Unfree, like NVIDIA's driver: nixpkgs.config.allowUnfree = true.
+  # REAPER, NVIDIA's driver and CUDA are unfree.
+  nixpkgs.config.allowUnfree = true;
   environment.systemPackages = [ pkgs.reaper ];
 
   # ---- the cards -------------------------------------------------------------
@@ -61,7 +62,8 @@ in
       DynamicUser = true;
       StateDirectory = "vllm";
       Slice = "ai.slice";
-      ExecStart = "${pkgs.vllm}/bin/vllm serve ${model} --served-model-name qwen3-32b --host 127.0.0.1 --port 8000 --tensor-parallel-size \${MODED_TENSOR_PARALLEL_SIZE}";
+      # Of pkgsCuda: pkgs.vllm computes on CPUs alone.
+      ExecStart = "${pkgs.pkgsCuda.vllm}/bin/vllm serve ${model} --served-model-name qwen3-32b --host 127.0.0.1 --port 8000 --tensor-parallel-size \${MODED_TENSOR_PARALLEL_SIZE}";
     };
     environment.HF_HOME = "/var/lib/vllm";
   };

@@ -17,11 +17,12 @@ let
         stdenvNoCC.mkDerivation = args: package args.pname // { inherit args; };
         buildGoModule = args: package args.pname // { inherit args; };
         runCommand = name: args: script: package name // { inherit args script; };
+        linkFarm = name: entries: package name // { inherit entries; };
         callPackage = file: more:
           let f = import file; in f (builtins.intersectAttrs (builtins.functionArgs f) self // more);
       } // builtins.listToAttrs (map (name: { inherit name; value = package name; }) [
-        "addDriverRunpath" "bash" "coreutils" "gnugrep" "iproute2" "iptables" "reaper" "rsync" "util-linux" "vllm"
-      ]);
+        "addDriverRunpath" "bash" "coreutils" "gnugrep" "iproute2" "iptables" "reaper" "rsync" "util-linux" "versionCheckHook"
+      ]) // { pkgsCuda.vllm = package "vllm-cuda"; };
     in self;
 
   evaluate = modules: lib.evalModules {
@@ -32,9 +33,20 @@ let
   # A unit as its file would have it, without what was not set.
   shown = u: lib.filterAttrs (_: v: v != [ ] && v != { } && v != "") (builtins.removeAttrs u [ ])
     // { path = map toString (u.path or [ ]); };
+  # What Nix makes of flake.nix, for a clone of a certain day.
+  outputs = (import ../../../flake.nix).outputs {
+    self = outputs // { lastModifiedDate = "20260102030405"; };
+    nixpkgs = {
+      inherit lib;
+      legacyPackages = lib.genAttrs [ "x86_64-linux" "aarch64-linux" ] (system: pkgs // {
+        stdenv = pkgs.stdenv // { hostPlatform = { inherit system; }; };
+        testers.runNixOSTest = import;
+      });
+    };
+  };
 in
 {
-  inherit lib pkgs evaluate;
+  inherit lib pkgs evaluate outputs;
 
   # Every option of the module, as its page shows it.
   options = map (o: {
@@ -62,6 +74,9 @@ in
       pathsToLink = config.environment.pathsToLink;
       dbus = map toString config.services.dbus.packages;
       units = map toString config.systemd.packages;
+      # Drop-ins that are made for this configuration, with what they say.
+      dropIns = builtins.listToAttrs (builtins.concatMap
+        (p: map (e: lib.nameValuePair e.name (builtins.readFile e.path)) (p.entries or [ ])) config.systemd.packages);
       tmpfiles = map toString config.systemd.tmpfiles.packages;
       polkit = config.security.polkit.enable;
       services = builtins.mapAttrs (_: shown) (ours config.systemd.services);

@@ -51,8 +51,10 @@ let
       plain = !(set ? options || set ? config);
       self = {
         options = set.options or { };
-        config = if plain then removeAttrs set [ "imports" "freeformType" "_file" "meta" ] else set.config or { };
+        config = if plain then removeAttrs set [ "imports" "freeformType" "_file" "key" "meta" ] else set.config or { };
         freeformType = set.freeformType or null;
+        # Who is imported twice is there once.
+        key = set.key or (if isPath module || isString module then toString module else null);
       };
     in
     [ self ] ++ concatMap (load args) (set.imports or [ ]);
@@ -100,7 +102,8 @@ in
   inherit discharge mergeDefinitions;
   evalModules = { modules, prefix ? [ ], specialArgs ? { } }:
     let
-      loaded = concatLists (map (load ({ inherit config lib; options = trees; } // specialArgs)) modules);
+      all = concatLists (map (load ({ inherit config lib; options = trees; } // specialArgs)) modules);
+      loaded = foldl' (list: m: if m.key != null && builtins.any (other: other.key == m.key) list then list else list ++ [ m ]) [ ] all;
       trees = map (m: m.options) loaded;
       free = filter (f: f != null) (map (m: m.freeformType) loaded);
       config = resolve (if free == [ ] then null else head free) prefix trees (map (m: m.config) loaded);

@@ -31,6 +31,15 @@ let
         if all (v: isAttrs v && !(v ? outPath)) values then (attrsOf anything).merge loc values
         else if all isList values then concatLists values else equal loc values;
     };
+    # nixos/lib/systemd-unit-options.nix: lists are joined, all else must agree, and
+    # a list beside something else is a mistake.
+    unitOption = type {
+      name = "unitOption"; description = "systemd option"; check = _: true;
+      merge = loc: values:
+        if !isList (head values) then equal loc values
+        else if all isList values then concatLists values
+        else throw "The definitions for systemd unit options should be either all lists, representing repeatable options, or all non-lists, but for the option ${lib.showOption loc}, the definitions are a mix of list and non-list";
+    };
     lines = type { name = "lines"; description = "strings concatenated with \"\\n\""; check = isString; merge = _: concatStringsSep "\n"; };
     enum = values: type {
       name = "enum"; description = "one of ${concatStringsSep ", " (map quoted values)}"; check = v: elem v values;
@@ -58,7 +67,8 @@ let
     listOf = elem: type {
       name = "listOf"; description = "list of ${elem.description}"; check = isList; inner = elem;
       options = prefix: elem.options (prefix ++ [ "*" ]);
-      merge = loc: values: map (v: lib.mergeDefinitions (loc ++ [ "*" ]) elem [ v ]) (concatLists values);
+      merge = loc: values: concatLists (lib.imap1 (n: list: lib.imap1
+        (m: v: lib.mergeDefinitions (loc ++ [ "[definition ${toString n}-entry ${toString m}]" ]) elem [ v ]) list) values);
     };
     attrsOf = elem: type {
       name = "attrsOf"; description = "attribute set of ${elem.description}"; check = v: isAttrs v && !(v ? outPath); inner = elem;
