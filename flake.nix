@@ -31,8 +31,17 @@
         moded = final.callPackage ./nixos-module/package.nix { inherit version; };
       };
 
-      nixosModules.default = ./nixos-module;
-      nixosModules.moded = ./nixos-module;
+      nixosModules.default = self.nixosModules.moded;
+      nixosModules.moded =
+        { lib, pkgs, ... }:
+        {
+          # However often it is imported, and under either name.
+          key = "github:modectl/moded#nixosModules.moded";
+          imports = [ ./nixos-module ];
+          services.moded.package = lib.mkDefault (
+            pkgs.callPackage ./nixos-module/package.nix { inherit version; }
+          );
+        };
 
       # nix flake check; it boots a machine.
       checks = each (pkgs: {

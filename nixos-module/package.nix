@@ -6,6 +6,7 @@
   buildGoModule,
   addDriverRunpath,
   coreutils,
+  versionCheckHook,
   version ? "unreleased",
 }:
 let
@@ -20,13 +21,14 @@ buildGoModule {
   pname = "moded";
   inherit version;
 
-  # All of it: what `go mod vendor` collects depends on every Go file.
+  # All of it: what `go mod vendor` collects depends on every Go file. Only what
+  # git and builds leave at the top stays out.
   src = lib.cleanSourceWith {
     src = ../.;
     name = "moded-source";
     filter =
-      path: type:
-      !(builtins.elem (baseNameOf path) [
+      path: _:
+      !(builtins.elem (lib.removePrefix "${toString ../.}/" (toString path)) [
         ".git"
         "build"
         "result"
@@ -86,6 +88,10 @@ buildGoModule {
       --replace-fail "ExecReload=kill " "ExecReload=${coreutils}/bin/kill "
     runHook postInstall
   '';
+
+  doInstallCheck = true;
+  nativeInstallCheckInputs = [ versionCheckHook ];
+  versionCheckProgramArg = "version";
 
   # /run/opengl-driver/lib, where NixOS has the driver's libraries.
   postFixup = ''
