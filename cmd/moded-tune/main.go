@@ -86,7 +86,17 @@ func hold(m tune.Machine, latency, swappiness int) error {
 	// take all the memory that the unit has, and the tuning with it.
 	if conn, _, err := frame.Dial(ctx, frame.SystemBus(), frame.Limits{}, nil, dbus.WithContext(ctx)); err == nil {
 		defer conn.Close()
-		m.Profiles = patient{tune.PowerProfiles{Conn: conn}}
+		profiles := tune.PowerProfiles{Conn: conn}
+		m.Profiles = patient{profiles}
+		note := func(err error) { fmt.Fprintln(os.Stderr, "moded-tune: cannot hold a power profile:", err) }
+		kept := make(chan struct{})
+		go func() {
+			defer close(kept)
+			if err := profiles.Keep(ctx, note); err != nil {
+				note(err) // what is held stays held
+			}
+		}()
+		defer func() { stop(); <-kept }()
 	}
 	return m.Hold(ctx, tune.Order{Latency: int32(latency), Swappiness: swappiness}, func(status string) error {
 		_, err := daemon.SdNotify(false, daemon.SdNotifyReady+"\nSTATUS="+status)

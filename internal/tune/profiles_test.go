@@ -1,7 +1,9 @@
 package tune_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -44,5 +46,51 @@ func TestThePerformanceProfileIsHeldWhereADaemonOwnsIt(t *testing.T) {
 				t.Errorf("it was asked for %q", got)
 			}
 		})
+	}
+}
+
+func TestAProfileIsHeldAgainWhenItsDaemonComesBack(t *testing.T) {
+	t.Parallel()
+	const name, path = "net.hadess.PowerProfiles", dbus.ObjectPath("/net/hadess/PowerProfiles")
+	bus := bustest.Start(t, bustest.WithName(name))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	us := bus.Connect(t)
+	go func() {
+		ended <- tune.PowerProfiles{Conn: us}.Keep(ctx, func(err error) { t.Log(err) }) // the daemon may leave before it has answered
+	}()
+	p := ppd{make(chan [3]string, 1)}
+	for range 2 { // one that comes late, and one that was started anew
+		conn := bus.Connect(t)
+		if err := conn.Export(p, path, name); err != nil {
+			t.Fatal(err)
+		}
+		awaitHeld(t, p, conn, name)
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// awaitHeld lets the daemon come until somebody has heard of it: nobody tells
+// when a watch has begun.
+func awaitHeld(t *testing.T, p ppd, conn *dbus.Conn, name string) {
+	t.Helper()
+	for {
+		if _, err := conn.RequestName(name, dbus.NameFlagDoNotQueue); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-p.held:
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+		if _, err := conn.ReleaseName(name); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
