@@ -147,14 +147,14 @@ export class Manager {
 
     // Unpacks what is of use here, and nothing else: verdicts are many.
     _take(properties) {
-        const {id, step} = this.state.transition;
+        const {id} = this.state.transition;
         for (const [property, field] of Object.entries(FIELDS)) {
             const value = properties.lookup_value(property, null);
             if (value)
                 this.state[field] = value.recursiveUnpack();
         }
         const now = this.state.transition;
-        if (now.id !== id || now.step !== step)
+        if (now.id !== id || now.step && !this.state.steps.some(s => s.name === now.step))
             this._listSteps(now.id);
     }
 
@@ -165,8 +165,8 @@ export class Manager {
         });
     }
 
-    // The property names the step that runs. What it does is in the record, which
-    // has a step once that has begun.
+    // The property names the step that runs. What each does is in the record, which
+    // has all of the plan; after a countdown the plan may be another.
     _listSteps(id) {
         if (!id) {
             this.state.steps = [];

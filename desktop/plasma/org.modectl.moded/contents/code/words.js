@@ -223,10 +223,11 @@ function lookKey(values) {
     return JSON.stringify([values.Mode, values.Modes, open.id, open.phase, values.Holds, values.Degraded]);
 }
 
-// stepKey changes when another step begins.
-function stepKey(values) {
+// wantsSteps says whether the steps known are not those of what is open: another
+// transition has begun, or after its countdown it has another plan.
+function wantsSteps(before, values, steps) {
     const open = values.Transition ?? {};
-    return JSON.stringify([open.id, open.step]);
+    return open.id !== before.Transition?.id || Boolean(open.step) && !steps.some(step => step.name === open.step);
 }
 
 // escape makes plain text of what would be read as markup.

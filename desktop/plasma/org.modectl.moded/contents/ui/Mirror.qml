@@ -29,7 +29,7 @@ Item {
     property var plans: ({})
     /** Who else holds the mode, as ListHolds says. */
     property var holds: []
-    /** The steps of the open transition that have begun. */
+    /** The steps of the open transition, or of the last one. */
     property var steps: []
     /** How the last transition ended, where that is worth a word. */
     property string outcome: ""
@@ -88,7 +88,7 @@ Item {
         if (String(names) !== String(root.modeNames)) {
             root.modeNames = names;
         }
-        if (Words.stepKey(before) !== Words.stepKey(values)) {
+        if (Words.wantsSteps(before, values, root.steps)) {
             root.readSteps(values.Transition?.id ?? 0);
         }
         if (Words.lookKey(before) !== Words.lookKey(values)) {
@@ -96,7 +96,7 @@ Item {
         }
     }
 
-    /** A step's summary says more than its name. Only steps that have begun are told. */
+    /** A step's summary says more than its name. */
     function readSteps(id: int): void {
         if (id > 0) {
             bus.call("GetTransition", "(u)", [id], record => {
