@@ -24,7 +24,8 @@ func reset(t *T) {
 		t.Logf("reset from %s", t.mode())
 		t.Switch("desktop", "--force", "--now")
 	}
-	t.Quiet("systemctl", "start", "graphical.target")
+	// A mode that was adopted has its target down, as it was found.
+	t.Quiet("systemctl", "start", "graphical.target", "moded-desktop.target")
 	t.Quiet("chvt", "7")
 	t.desktop(switchLimit)
 }
