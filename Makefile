@@ -165,7 +165,8 @@ install: ## into DESTDIR, under PREFIX
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/plasma/plasmoids/org.modectl.moded/contents/ui desktop/plasma/org.modectl.moded/contents/ui/*.qml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/plasma/plasmoids/org.modectl.moded/contents/code desktop/plasma/org.modectl.moded/contents/code/*.js
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded README.md CHANGELOG.md
-	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/docs docs/README.md docs/tutorial.md docs/howto-*.md docs/explanation.md docs/install.md docs/debian.md docs/nixos.md docs/upgrade.md
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/docs docs/README.md docs/tutorial.md docs/howto-*.md docs/explanation.md docs/install.md docs/debian.md docs/nixos.md docs/upgrade.md docs/demo.svg
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/docs/images docs/images/*.png
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/docs/reference docs/reference/*.md
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples examples/*.toml examples/*.service examples/gate.conf
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/moded/examples/nixos examples/nixos/*.nix
