@@ -11,6 +11,9 @@ import (
 // touched, whatever the scenario before has left.
 func reset(t *T) {
 	fixtures(t)
+	if _, err := t.seated("greeter"); err == nil { // what is started next is dev's session
+		t.Quiet("systemctl", "stop", "display-manager.service")
+	}
 	if t.unit("moded.service", "ActiveState") != "active" {
 		t.Quiet("systemctl", "reset-failed", "moded.service")
 		t.Quiet("systemctl", "start", "moded.service")
