@@ -40,7 +40,7 @@ type Daemon struct {
 	conn  *dbus.Conn
 	work  sync.WaitGroup
 	// pending are the scripts of calls that are not answered yet.
-	pending []func()
+	pending map[question]func()
 	// failing are the errors of the next calls.
 	failing map[string][]*manager1.Error
 }
@@ -55,7 +55,7 @@ type Call struct {
 // Serve puts the daemon on the bus until the test ends or Stop is called.
 func (d *Daemon) Serve(t testing.TB, address string) {
 	t.Helper()
-	conn, err := dbus.Connect(address, dbus.WithOutgoingInterceptor(d.answered))
+	conn, err := dbus.Connect(address, AfterReplies(d.answered)...)
 	if err != nil {
 		t.Fatal(err)
 	}

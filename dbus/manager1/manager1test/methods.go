@@ -25,30 +25,35 @@ func (d *Daemon) enter(msg dbus.Message, args ...any) *dbus.Error {
 	return nil
 }
 
-func (d *Daemon) run(method string, id uint32) {
+// question is a call that waits for its answer: who asked, and their number of it.
+type question struct {
+	who    any
+	number uint32
+}
+
+// run has the script run as soon as the call is answered.
+func (d *Daemon) run(msg dbus.Message, method string, id uint32) {
 	if d.Script == nil {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.pending = append(d.pending, func() { d.Script(d, method, id) })
+	if d.pending == nil {
+		d.pending = map[question]func(){}
+	}
+	d.pending[question{msg.Headers[dbus.FieldSender].Value(), msg.Serial()}] = func() { d.Script(d, method, id) }
 }
 
-// answered begins the scripts of what is answered now. They wait for the bus once,
-// and so their own messages, or the daemon's end, come after the answer.
+// answered begins the script of what was answered now, if it has one.
 func (d *Daemon) answered(m *dbus.Message) {
-	if m.Type != dbus.TypeMethodReply {
-		return
-	}
+	number, _ := m.Headers[dbus.FieldReplySerial].Value().(uint32)
+	asked := question{m.Headers[dbus.FieldDestination].Value(), number}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, script := range d.pending {
-		d.work.Go(func() {
-			_ = d.conn.BusObject().Call("org.freedesktop.DBus.Peer.Ping", 0).Err
-			script()
-		})
+	if script, ok := d.pending[asked]; ok {
+		delete(d.pending, asked)
+		d.work.Go(script)
 	}
-	d.pending = nil
 }
 
 func (d *Daemon) methods() map[string]any {
@@ -104,7 +109,7 @@ func (d *Daemon) switchMode(msg dbus.Message, mode string, flags, within uint32,
 	if mode == d.Properties.Mode {
 		return 0, nil
 	}
-	d.run(manager1.MethodSwitchMode, d.NextID)
+	d.run(msg, manager1.MethodSwitchMode, d.NextID)
 	return d.NextID, nil
 }
 
@@ -139,7 +144,7 @@ func (d *Daemon) byID(method string) any {
 		if method == manager1.MethodRecover && d.Script != nil { // it is stuck no longer when the answer comes
 			d.Change(func(p *manager1.Properties) { p.Transition.Phase = manager1.PhaseUndoing })
 		}
-		d.run(method, id)
+		d.run(msg, method, id)
 		return nil
 	}
 }
