@@ -53,6 +53,8 @@ func (l *link) wait(now time.Time) time.Duration {
 		return forever
 	case now.Before(l.retryAt):
 		return l.retryAt.Sub(now)
+	case !l.registered: // the time to try again came since it was looked at last
+		return 0
 	case l.registered && l.unsent:
 		return max(0, l.lastSent.Add(reportEvery).Sub(now))
 	default:

@@ -15,5 +15,5 @@ func TickAfterVanishing(env Env, e manager1.Event) {
 	f.show.properties(manager1.Progress{ID: e.ID, Phase: manager1.PhaseRunning})
 	f.show.step(e)
 	f.vanished()
-	f.show.draw()
+	f.show.tick()
 }

@@ -76,7 +76,7 @@ func (f *follower) loop(ctx context.Context, events <-chan manager1.Event) error
 		case <-f.gone:
 			return exitf(exitNoDaemon, "moded has not come back; journalctl -u moded tells why\nWhen it does, it undoes transition %s.", number(f.id))
 		case <-tick:
-			f.show.draw()
+			f.show.tick()
 		case e, ok := <-events:
 			if !ok {
 				return exitf(exitNoDaemon, "the connection to the bus was lost; transition %s goes on: modectl status", number(f.id))

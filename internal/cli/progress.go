@@ -18,6 +18,7 @@ type progress struct {
 	phase   string
 	// question is drawn in the place of the step while it has no answer.
 	question string
+	drawn    string // last
 }
 
 func newProgress(a *app) *progress { return &progress{app: a} }
@@ -96,17 +97,32 @@ func (p *progress) asked() {
 	p.app.ui.erase()
 }
 
+// tick draws the line again when time has changed it.
+func (p *progress) tick() {
+	if p.line() != p.drawn {
+		p.draw()
+	}
+}
+
 // draw renews the line that is drawn over.
 func (p *progress) draw() {
 	if p.app.json {
 		return
 	}
+	if p.drawn = p.line(); p.drawn != "" {
+		p.app.ui.draw(p.drawn)
+	}
+}
+
+// line is what is to be drawn over, empty when there is nothing.
+func (p *progress) line() string {
 	switch {
 	case p.question != "":
-		p.app.ui.draw(p.question)
+		return p.question
 	case p.now.Phase == manager1.PhaseGrace:
-		p.app.ui.draw(fmt.Sprintf("begins in %s; modectl cancel ends it", p.app.left(p.now.Deadline)))
+		return fmt.Sprintf("begins in %s; modectl cancel ends it", p.app.left(p.now.Deadline))
 	case p.current != "":
-		p.app.ui.draw(fmt.Sprintf("%s ... %s", p.current, seconds(p.app.Now().Sub(p.began))))
+		return fmt.Sprintf("%s ... %s", p.current, seconds(p.app.Now().Sub(p.began)))
 	}
+	return ""
 }

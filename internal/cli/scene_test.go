@@ -39,9 +39,8 @@ type scene struct {
 	// after runs beside modectl, as soon as it has printed once.
 	after func(t *testing.T, address string)
 	once  string
-	// Ctrl-C comes when modectl has printed until, or after interrupt.
-	until     string
-	interrupt time.Duration
+	// Ctrl-C comes when modectl has printed until.
+	until string
 }
 
 // result is what came of it.
@@ -60,7 +59,7 @@ func play(t *testing.T, s scene) result {
 	if s.also != nil {
 		s.also(t, address)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	out, errs := newPaper(), newPaper()
 	var prompts atomic.Int32
@@ -98,9 +97,6 @@ func play(t *testing.T, s scene) result {
 			out.await(ctx, s.until)
 			cancel()
 		})
-	}
-	if s.interrupt > 0 {
-		defer time.AfterFunc(s.interrupt, cancel).Stop()
 	}
 	code := cli.Run(ctx, env)
 	cancel()

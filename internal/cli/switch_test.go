@@ -241,8 +241,8 @@ func TestADaemonThatComesBackMayStillBeAtIt(t *testing.T) {
 func TestWaitingHasAnEnd(t *testing.T) {
 	t.Parallel()
 	playAll(t, []scene{
-		{name: "switch timeout", daemon: that(func(*manager1test.Daemon) {}), args: "switch compute --yes --timeout 300ms"},
-		{name: "switch interrupted", daemon: that(func(*manager1test.Daemon) {}), args: "switch compute --yes", interrupt: 500 * time.Millisecond},
+		{name: "switch timeout", daemon: that(func(*manager1test.Daemon) {}), args: "switch compute --yes --timeout 3s"},
+		{name: "switch interrupted", daemon: that(func(*manager1test.Daemon) {}), args: "switch compute --yes", until: "grace period"},
 	})
 }
 
