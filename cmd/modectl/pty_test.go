@@ -35,6 +35,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// patience is how long a test waits for what must come, on a busy machine.
+const patience = 2 * time.Minute
+
 // terminal is a pseudo-terminal with modectl on it, and what it shows.
 type terminal struct {
 	t      *testing.T
@@ -95,7 +98,7 @@ func (p *terminal) read() {
 // await waits until the screen is as a test wants it.
 func (p *terminal) await(what string, ok func(lines []string) bool) []string {
 	p.t.Helper()
-	late := time.After(20 * time.Second)
+	late := time.After(patience)
 	for {
 		p.mu.Lock()
 		lines, changed := p.screen.text(), p.changed
@@ -124,7 +127,7 @@ func (p *terminal) end() int {
 	p.t.Helper()
 	select {
 	case <-p.closed:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		p.t.Fatalf("modectl does not end: %q", p.raw.String())
 	}
 	err := p.cmd.Wait()

@@ -128,7 +128,7 @@ func next(t *testing.T, events <-chan manager1.Event) manager1.Event {
 			t.Fatal("the watch ended")
 		}
 		return e
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("no event")
 	}
 	return manager1.Event{}

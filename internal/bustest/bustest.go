@@ -28,7 +28,7 @@ import (
 
 // startTimeout is how long a daemon may need until it can be used, on a busy
 // machine.
-const startTimeout = 30 * time.Second
+const startTimeout = 2 * time.Minute
 
 // stock is Debian's /usr/share/dbus-1/system.conf (dbus 1.14.10) without what
 // only the real system bus has: its user, sockets, activation and includes.

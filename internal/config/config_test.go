@@ -233,7 +233,7 @@ func TestAHugeFileIsReadInReasonableTime(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: accepted", what)
 		}
-		if took := time.Since(began); took > 5*time.Second {
+		if took := time.Since(began); took > 30*time.Second { // a fraction of a second, but on a busy machine
 			t.Errorf("%s: took %v", what, took)
 		} else {
 			t.Logf("%s: %v", what, took)

@@ -43,10 +43,10 @@ func holder(address string) int {
 	select {}
 }
 
-// holds returns what is held once there are n, and fails after limit.
-func (r *rig) holds(n int, limit time.Duration) []fsm.Hold {
+// holds returns what is held once there are n.
+func (r *rig) holds(n int) []fsm.Hold {
 	r.t.Helper()
-	late := time.After(limit)
+	late := time.After(patience)
 	for {
 		now, changed := r.server.Holds().Held()
 		if len(now) == n {
@@ -55,7 +55,7 @@ func (r *rig) holds(n int, limit time.Duration) []fsm.Hold {
 		select {
 		case <-changed:
 		case <-late:
-			r.t.Fatalf("there are %d holds after %v, not %d", len(now), limit, n)
+			r.t.Fatalf("there are %d holds after %v, not %d", len(now), patience, n)
 		}
 	}
 }
@@ -92,7 +92,7 @@ func TestAHoldIsListedForEveryoneAndReleased(t *testing.T) {
 	if len(seen) != 2 || seen[0].Who != "ardour" || seen[0].UID != alice || seen[0].User != "alice" || seen[1].Scope != "all" {
 		t.Errorf("facts %+v", seen)
 	}
-	engine := r.holds(2, time.Second)
+	engine := r.holds(2)
 	if engine[0].Scope != fsm.HoldAutomatic || engine[1].Scope != fsm.HoldAll || engine[1].Who != "make" || engine[1].User != "bob" {
 		t.Errorf("the engine sees %+v", engine)
 	}
@@ -120,7 +120,7 @@ func TestACookieIsGoodForItsSenderOnly(t *testing.T) {
 	wantError(t, same.Release(t.Context(), cookie), manager1.ErrNotFound)
 	wantError(t, c.Release(t.Context(), 0), manager1.ErrNotFound)
 	wantError(t, c.Release(t.Context(), cookie+1), manager1.ErrNotFound)
-	r.holds(1, time.Second)
+	r.holds(1)
 	if err := c.Release(t.Context(), cookie); err != nil {
 		t.Error(err)
 	}
@@ -158,14 +158,14 @@ func TestAHoldEndsWithAKilledClient(t *testing.T) {
 	if line, err := bufio.NewReader(out).ReadString('\n'); line != "held\n" {
 		t.Fatal(line, err)
 	}
-	if now := r.holds(1, time.Second); now[0].Who != "victim" {
+	if now := r.holds(1); now[0].Who != "victim" {
 		t.Errorf("held by %+v", now)
 	}
 	began := time.Now()
 	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	r.holds(0, time.Second)
+	r.holds(0)
 	t.Logf("gone after %v", time.Since(began))
 }
 
@@ -184,7 +184,7 @@ func TestNobodyHoldsWhoHasLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.holds(0, time.Second)
+	r.holds(0)
 }
 
 func TestALostBusEndsAllHolds(t *testing.T) {
@@ -194,7 +194,7 @@ func TestALostBusEndsAllHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.server.Drop()
-	r.holds(0, time.Second)
+	r.holds(0)
 }
 
 func TestHoldsAreBounded(t *testing.T) {
@@ -223,7 +223,7 @@ func TestHoldsAreBounded(t *testing.T) {
 			t.Errorf("one is free: %v", err)
 		}
 	}
-	r.holds(128, time.Second)
+	r.holds(128)
 	late := r.as(bob)
 	_, err := take(late)
 	wantError(t, err, manager1.ErrLimitsExceeded)
@@ -277,7 +277,7 @@ func TestWhatAHolderMaySay(t *testing.T) {
 	if _, err := c.Hold(t.Context(), "all", strings.Repeat("w", 128), strings.Repeat("y", 128)); err != nil {
 		t.Fatal(err)
 	}
-	if seen := r.holds(1, time.Second)[0]; len([]rune(seen.Who)) != 65 || len([]rune(seen.Why)) != 65 {
+	if seen := r.holds(1)[0]; len([]rune(seen.Who)) != 65 || len([]rune(seen.Why)) != 65 {
 		t.Errorf("seen as %+v", seen)
 	}
 }
@@ -332,7 +332,7 @@ func TestNobodyHoldsWhatIsStopping(t *testing.T) {
 	wantError(t, err, manager1.ErrBusy)
 	_, err = r.client().Hold(t.Context(), manager1.HoldAll, "a", "b")
 	wantError(t, err, manager1.ErrBusy)
-	r.holds(0, time.Second)
+	r.holds(0)
 	stopping = false
 	if _, err := r.client().Hold(t.Context(), manager1.HoldAll, "a", "b"); err != nil {
 		t.Error(err)
@@ -362,7 +362,7 @@ func TestTheMatrixOfHolds(t *testing.T) {
 					cookie, err := c.Hold(t.Context(), scope, "a", "b")
 					if want != "" {
 						wantError(t, err, want)
-						r.holds(0, time.Second)
+						r.holds(0)
 						return
 					}
 					if err != nil || c.Release(t.Context(), cookie) != nil {

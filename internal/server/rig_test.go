@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 	"go.uber.org/zap"
@@ -23,6 +24,9 @@ const (
 	bob    = bustest.Bob
 	nobody = bustest.Nobody
 )
+
+// patience is how long a test waits for what must come, on a busy machine.
+const patience = 2 * time.Minute
 
 // engine is an engine that does as a test says. It keeps to what fsm.Engine
 // promises: Authorize is asked once, with the effect.

@@ -33,7 +33,7 @@ func next(t *testing.T, signals <-chan *dbus.Signal) *dbus.Signal {
 			if s.Name != "org.freedesktop.DBus.NameAcquired" {
 				return s
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("no signal came")
 		}
 	}
@@ -86,9 +86,6 @@ func TestManyChangesAreFewSignalsAndTheLastOneComes(t *testing.T) {
 	r.server.Changed(fsm.State{Mode: "desktop", Degraded: []string{"first"}})
 	if s := next(t, signals); s.Name != "org.freedesktop.DBus.Properties.PropertiesChanged" {
 		t.Fatalf("got %v", s)
-	}
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("the first one came after %v", took)
 	}
 	for i := range 2000 {
 		r.server.Changed(fsm.State{Mode: "desktop", Degraded: []string{fmt.Sprint(i)}})

@@ -75,7 +75,7 @@ func TestACrowdIsSeenWhole(t *testing.T) {
 	t.Parallel()
 	const n = 2000
 	m := crowded(t, n).machine()
-	m.Budget = time.Minute
+	m.Budget = 10 * time.Minute
 	a := m.Look(context.Background(), all)
 	// One in eight of the templates is a compiler.
 	if !a.Jobs.Known() || !a.GPUs.Known() || !a.Process.Known() || a.Jobs.Total < n/8 || len(a.Jobs.List) != facts.MaxJobs {
@@ -96,7 +96,7 @@ func TestACrowdOfOneNameIsUnknownAndCostsNoOtherPart(t *testing.T) {
 		at.put(fmt.Sprintf("proc/%d/fd/9", 900000+i), "-> /dev/dri/card0")
 	}
 	m := at.machine()
-	m.Budget = time.Minute
+	m.Budget = 10 * time.Minute
 	a := m.Look(context.Background(), probe.Question{GPUs: true, Power: true, Processes: []string{"cc1"}})
 	if len(a.Process.List) != 1024 || a.Process.Unknown != "only 1024 of 1126 processes of these names are listed" {
 		t.Errorf("%d programs, %q", len(a.Process.List), a.Process.Unknown)
@@ -124,7 +124,7 @@ func TestACrowdOfAudioServersIsUnknown(t *testing.T) {
 	}
 	at.put("dev/shm/jack_sem.100000_default_system", "")
 	m := at.machine()
-	m.Budget = time.Minute
+	m.Budget = 10 * time.Minute
 	a := m.Look(context.Background(), probe.Question{Audio: true})
 	if len(a.Process.Audio) != 256 || a.Process.Unknown != "more than 256 audio servers run" {
 		t.Errorf("%d audio servers, %q", len(a.Process.Audio), a.Process.Unknown)
@@ -142,7 +142,7 @@ func TestACrowdThatIsTooLargeIsUnknown(t *testing.T) {
 		began := time.Now()
 		a := m.Look(context.Background(), all)
 		// Much more than the budget, for a machine that is busy with other tests.
-		if took := time.Since(began); took > 4*(budget+m.Gap)+5*time.Second {
+		if took := time.Since(began); took > 30*time.Second {
 			t.Errorf("with %v it took %v", budget, took)
 		}
 		for what, unknown := range map[string]string{"jobs": a.Jobs.Unknown, "gpus": a.GPUs.Unknown, "processes": a.Process.Unknown} {
