@@ -72,7 +72,7 @@ func launch(t *testing.T, dir string) {
 			t.Errorf("systemd did not end well: %v\n%s", err, output.String())
 		}
 	})
-	for range 200 {
+	for began := time.Now(); time.Since(began) < patience; {
 		if _, err := os.Stat(filepath.Join(dir, "run/systemd/private")); err == nil {
 			return
 		}

@@ -12,7 +12,7 @@ import (
 // awaitNews waits until that unit is told of.
 func awaitNews(t *testing.T, news <-chan string, unit string) {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(patience)
 	for {
 		select {
 		case got := <-news:
@@ -52,7 +52,7 @@ func unitNews(t *testing.T, m *host.Manager) {
 		}
 	}
 	// Until the connection stands nothing is told: repeat until it is.
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for len(told) == 0 && time.Now().Before(deadline) {
 		settled("stays.service", m.Start)
 		settled("stays.service", m.Stop)
@@ -89,7 +89,7 @@ func unitNews(t *testing.T, m *host.Manager) {
 	for len(told) > 0 {
 		<-told
 	}
-	deadline = time.Now().Add(20 * time.Second)
+	deadline = time.Now().Add(patience)
 	for len(told) == 0 && time.Now().Before(deadline) {
 		settled("stays.service", m.Start)
 		settled("stays.service", m.Stop)
