@@ -105,7 +105,7 @@ func TestAServerThatIsStillBusyWhenItPausesHasPaused(t *testing.T) {
 	if err := serve.Pause(t.Context(), workload.Pause{URL: url, On: true}); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > serve.Deadline {
+	if took := time.Since(began); took > 30*time.Second { // half of what the server takes
 		t.Errorf("it took %s", took)
 	}
 }
