@@ -39,7 +39,7 @@ func run(m *testing.M) int {
 }
 
 // patience is how long a test waits for what must come, on a busy machine.
-const patience = 90 * time.Second
+const patience = 3 * time.Minute
 
 // play is a stage with a daemon and a client that watches it.
 type play struct {

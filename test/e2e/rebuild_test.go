@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,14 +20,18 @@ type nixos struct {
 	*play
 	dir  string
 	lock *os.File
+	// services has an end in all that the rebuilds have started.
+	services, theirs *os.File
 }
 
-// In its own service PID 1 starts a program and waits until it is ready or gone.
+// In its own service PID 1 starts a program and waits until it is ready or gone. The
+// pipe is open in both directions, so that nobody waits in it for a reader.
 const systemdRun = `#!/bin/bash
 while [ "$1" != -- ]; do shift; done; shift
 rm -f "$DIR/told"; mkfifo "$DIR/told"
-{ "$@"; echo ended >"$DIR/told"; } </dev/null >/dev/null 2>"$DIR/said" &
-read -r line <"$DIR/told" && [ "$line" = ready ]
+exec 4<>"$DIR/told"
+{ "$@"; echo ended >&4; } </dev/null >/dev/null 2>"$DIR/said" &
+read -r line <&4 && [ "$line" = ready ]
 `
 
 const systemctl = `#!/bin/bash
@@ -52,8 +57,21 @@ func openNixOS(t *testing.T) *nixos {
 	if n.lock, err = os.Create(filepath.Join(n.dir, "lock")); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = n.lock.Close() })
+	if n.services, n.theirs, err = os.Pipe(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = n.lock.Close() // which lets them go on
+		n.ended()
+	})
 	return n
+}
+
+// ended waits until nothing runs any more that a rebuild has started.
+func (n *nixos) ended() {
+	_ = n.theirs.Close()
+	_, _ = io.ReadAll(n.services)
+	_ = n.services.Close()
 }
 
 func (n *nixos) write(name, text string, mode os.FileMode) {
@@ -80,6 +98,7 @@ func (n *nixos) rebuild(action string) (refused string) {
 		n.t.Fatal(err)
 	}
 	cmd := exec.Command("bash", filepath.Join(module, "pre-switch.sh"), filepath.Join(module, "while-switching.sh"), action)
+	cmd.ExtraFiles = []*os.File{n.theirs}
 	cmd.Env = append(os.Environ(), "DIR="+n.dir, "MODED_SWITCH_LOCK="+n.lock.Name(), "MODECTL_BUS="+n.Bus,
 		"PATH="+n.dir+":"+bin+":"+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
@@ -121,6 +140,7 @@ func TestARebuildHoldsTheModeUntilItIsDone(t *testing.T) {
 	n.done()
 	n.holds(0)
 	n.reach("studio")
+	n.ended()
 	if asked := n.read("asked"); strings.Contains(asked, "USR1") {
 		t.Errorf("the same daemon was started anew: %s", asked)
 	}
@@ -138,6 +158,7 @@ func TestANewDaemonTakesOverWhenTheRebuildIsDone(t *testing.T) {
 	}
 	n.done()
 	n.holds(0)
+	n.ended()
 	if asked := n.read("asked"); !strings.Contains(asked, "--signal=USR1 moded.service") {
 		t.Errorf("systemctl was asked %q", asked)
 	}

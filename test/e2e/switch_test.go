@@ -17,10 +17,11 @@ func TestTheDemoIsTrueAndLeavesNothingBehind(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", demo, "./demo").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	temp := filepath.Join(dir, "tmp")
-	if err := os.Mkdir(temp, 0o700); err != nil {
+	temp, err := os.MkdirTemp("", "demo") // not below dir: the path of a socket is short
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = os.RemoveAll(temp) })
 	picture := filepath.Join(dir, "demo.svg")
 	cmd := exec.CommandContext(t.Context(), demo, "-bin", bin, "-speed", "10", "-svg", picture)
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
@@ -154,7 +155,7 @@ func TestALoginDuringGraceEndsNobodysSession(t *testing.T) {
 func TestAModeThatNobodyConfirmsIsUndone(t *testing.T) {
 	t.Parallel()
 	p := open(t)
-	p.modectl(0, "switch", "studio", "--confirm", "1s")
+	p.modectl(0, "switch", "studio", "--confirm", "5s")
 	p.settles("desktop")
 	p.whole("desktop")
 	p.modectl(0, "switch", "studio", "--confirm", "1m")

@@ -23,7 +23,7 @@ type Daemon struct {
 }
 
 // startLimit is how long a daemon may need to be on the bus.
-const startLimit = 30 * time.Second
+const startLimit = 2 * time.Minute
 
 // Start starts moded and returns when it answers on the bus.
 func (s *Stage) Start(ctx context.Context) (*Daemon, error) {
