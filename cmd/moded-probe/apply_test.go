@@ -34,7 +34,7 @@ func ordered(t *testing.T, dir, pci, settings string, args ...string) (actions.G
 	if err := os.WriteFile(order, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(binary(t), append(args, "--order", order, "--report", report, "apply")...)
+	cmd := exec.Command(binary(t), append(append([]string{"--nvml-deadline=1m"}, args...), "--order", order, "--report", report, "apply")...)
 	cmd.Env = []string{"LD_LIBRARY_PATH=" + dir}
 	out, failed := cmd.CombinedOutput()
 	t.Logf("it says %s", out)
@@ -189,15 +189,15 @@ func TestALibraryThatHangsIsLeftBehind(t *testing.T) {
 // Reading is no different: the daemon goes on, and says why nothing is known.
 func TestSettingsThatCannotBeReadAreUnknown(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ conf, says string }{
-		"a hang":          {"hang nvmlDeviceGetComputeMode gpu0\n", "no answer within 2s"},
-		"a crash":         {"crash nvmlDeviceGetComputeMode gpu0\n", "the call broke"},
-		"a lost GPU":      {"lost gpu0\n", "the GPU has fallen off the bus"},
-		"another version": {"init LIB_RM_VERSION_MISMATCH\n", "reboot after the update"},
+	for name, c := range map[string]struct{ conf, says, deadline string }{
+		"a hang":          {"hang nvmlDeviceGetComputeMode gpu0\n", "no answer within 2s", "2s"},
+		"a crash":         {"crash nvmlDeviceGetComputeMode gpu0\n", "the call broke", "1m"},
+		"a lost GPU":      {"lost gpu0\n", "the GPU has fallen off the bus", "1m"},
+		"another version": {"init LIB_RM_VERSION_MISMATCH\n", "reboot after the update", "1m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := start(t, library(t, settable+c.conf), "--nvml-deadline=2s").ask(t, probe.Question{Settings: []string{first}})
+			a := start(t, library(t, settable+c.conf), "--nvml-deadline="+c.deadline).ask(t, probe.Question{Settings: []string{first}})
 			if s := a.Settings[first]; s.Known() || !strings.Contains(s.Unknown, c.says) {
 				t.Errorf("got %+v, want %q", s, c.says)
 			}

@@ -102,12 +102,12 @@ func TestTheBinary(t *testing.T) {
 	})
 	t.Run("it answers on a socket, and goes", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "s")
-		cmd := exec.Command(bin, "--listen", path, "--idle=3s")
+		cmd := exec.Command(bin, "--listen", path, "--idle=10s")
 		cmd.Stderr = os.Stderr
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		var a probe.Answer
 		err := context.Canceled
