@@ -23,7 +23,7 @@ func TestTheDemoIsTrueAndLeavesNothingBehind(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(temp) })
 	picture := filepath.Join(dir, "demo.svg")
-	cmd := exec.CommandContext(t.Context(), demo, "-bin", bin, "-speed", "10", "-svg", picture)
+	cmd := exec.CommandContext(t.Context(), demo, "-bin", bin, "-speed", "10", "-limit", "10m", "-svg", picture)
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
