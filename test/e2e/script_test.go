@@ -117,6 +117,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\b\d\d:\d\d(:\d\d)?\b`), "CLOCK"},
 	{regexp.MustCompile(`\b\d+(\.\d+)? (s|ms|min)\b( \d+ s\b)?`), "N s"},
 	{regexp.MustCompile(`("(?:duration-ms|expected-ms|age-s|pid)": )\d+`), "${1}N"},
+	{regexp.MustCompile(`\bpid \d+`), "pid N"}, // how many there were before depends on what was in time
 	{regexp.MustCompile(`(_seconds\{[^}]*\}) [0-9.e+-]+`), "$1 N"},
 	{regexp.MustCompile(`(_seconds) [0-9.e+-]+`), "$1 N"},
 	{regexp.MustCompile(`unreleased|v?\d+\.\d+\.\d+\S*`), "VERSION"},
