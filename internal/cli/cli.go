@@ -92,6 +92,9 @@ const about = `modectl shows and changes the mode of this workstation, or with -
 its bus is asked through systemd-stdio-bridge over ssh. What reads that machine's
 files (config, doctor, graph, log), or needs a password, runs there.
 
+A terminal gets colours, unless NO_COLOR is set or TERM is dumb, and what is longer
+than it goes through MODECTL_PAGER, PAGER or less. MODECTL_BUS says which bus.
+
 Exit codes: 0 done, 1 failed and rolled back, 2 usage, 3 refused (by a guard, by
 a hold, or because no edge leads there), 4 not authorised, 5 busy, 6 stuck, 7 no
 daemon, 130 interrupted.`
