@@ -216,7 +216,7 @@ func (t *T) heldFor(kill func()) {
 	for held != 0 && time.Since(start) < time.Minute {
 		t.must(t.property("Holds", &held))
 	}
-	if took := time.Since(start); took > time.Second {
+	if took := time.Since(start); took > 10*time.Second { // a third of a second, where nothing else runs
 		t.Errorf("the hold was there %s after its holder", took)
 	}
 	t.Logf("the hold was gone %s after its holder", time.Since(start).Round(time.Millisecond))

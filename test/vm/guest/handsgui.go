@@ -63,6 +63,7 @@ func graceCancelled(t *T) {
 		id, end := t.counting()
 		time.Sleep(time.Until(end) - early)
 		err = daemon.Call(busIface+".Cancel", 0, id).Err
+		inTime := time.Now().Before(end) // on a busy machine it may not have been
 		t.Logf("cancelled transition %d %s before the end of its grace period: %v", id, early, err)
 		if err != nil {
 			t.Errorf("cancel: %v", err)
@@ -81,7 +82,7 @@ func graceCancelled(t *T) {
 				t.Errorf("something was touched:\n%s\nbefore:\n%s", after, before)
 			}
 		case "rolled-back":
-			if early > 200*time.Millisecond {
+			if inTime {
 				t.Errorf("it began before its grace period was over")
 			}
 		default:

@@ -169,7 +169,7 @@ func (t *T) stoppedAt() time.Time {
 func vllmDrain(t *T) {
 	t.vllmLab("4m", "2m", "dev=yes")
 	t.serving()
-	all := t.requests(3, 25*time.Second)
+	all := t.requests(3, 50*time.Second)
 	began := time.Now()
 	steps := t.steps()
 	t.begin("studio")
