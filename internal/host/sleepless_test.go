@@ -11,6 +11,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/modectl/moded/dbus/manager1/manager1test"
 	"github.com/modectl/moded/internal/bustest"
 	"github.com/modectl/moded/internal/host"
 )
@@ -59,18 +60,16 @@ func (k *keeper) inhibit(what, who, why, mode string) (dbus.UnixFD, *dbus.Error)
 			}
 		}
 	}()
-	k.after(dup)
 	return dbus.UnixFD(dup), nil
 }
 
-// after closes our copy of the descriptor once the reply is out.
-func (k *keeper) after(fd int) {
-	go func() {
-		// The reply goes out before the answer to a call that is made after it.
-		_ = k.conn.BusObject().Call("org.freedesktop.DBus.GetId", 0).Err
-		_ = k.conn.BusObject().Call("org.freedesktop.DBus.GetId", 0).Err
-		_ = syscall.Close(fd)
-	}()
+// closed closes our copies of the descriptors of a reply that is out.
+func closed(reply *dbus.Message) {
+	for _, v := range reply.Body {
+		if fd, ok := v.(dbus.UnixFD); ok {
+			_ = syscall.Close(int(fd))
+		}
+	}
 }
 
 func (k *keeper) locks() string {
@@ -82,7 +81,7 @@ func (k *keeper) locks() string {
 // open is a logind on the bus.
 func open(t *testing.T, bus *bustest.Bus) *keeper {
 	t.Helper()
-	conn, err := dbus.Dial(bus.Address)
+	conn, err := dbus.Dial(bus.Address, manager1test.AfterReplies(closed)...)
 	if err == nil {
 		err = conn.Auth(nil)
 	}
