@@ -55,7 +55,7 @@ func TestABudgetIsRespectedUntilTheDeadlineAndNamedWithItsPod(t *testing.T) {
 	s.pod("other", nil)
 	s.budget("web", 0)
 	was := s.capture(s.released())
-	s.fails(s.released(), "cannot drain node "+s.name+" within 4s", "pod "+s.name+"/web", "web-budget")
+	s.fails(s.released("drain-timeout", "4s"), "cannot drain node "+s.name+" within 4s", "pod "+s.name+"/web", "web-budget")
 	if got := s.pods(); !slices.Equal(got, []string{"web"}) {
 		t.Errorf("left are %q", got)
 	}
@@ -76,7 +76,7 @@ func TestAPodThatNobodyEndsIsWaitedForAndNamed(t *testing.T) {
 	s := newScene(t) // a node that is not ready has no kubelet to end its pods
 	s.pod("web", nil)
 	was := s.capture(s.released())
-	s.fails(s.released(), "pod "+s.name+"/web (it is ending)")
+	s.fails(s.released("drain-timeout", "4s"), "pod "+s.name+"/web (it is ending)")
 	s.undo(was)
 	s.open("after the undo")
 }

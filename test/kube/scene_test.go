@@ -50,7 +50,7 @@ var quick = actions.Timing{Cluster: 2 * time.Second, Drain: 4 * time.Second, Pol
 
 // want is a value of the kind, for the scene's node, changed by keys and values.
 func (s *scene) want(state string, more ...any) fsm.Value {
-	v := map[string]any{"state": state, "unit": actionstest.K3sUnit, "node": s.name, "drain-timeout": "4s", "start-timeout": "5s", "mark": map[string]string{}}
+	v := map[string]any{"state": state, "unit": actionstest.K3sUnit, "node": s.name, "drain-timeout": "1m", "start-timeout": "1m", "mark": map[string]string{}}
 	for i := 0; i < len(more); i += 2 {
 		v[more[i].(string)] = more[i+1]
 	}
@@ -216,7 +216,7 @@ func (s *scene) budget(app string, allowed int32) {
 // soon waits until ok, and fails the test when it never is.
 func (s *scene) soon(what string, ok func() bool) {
 	s.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			s.Fatal("waited in vain until ", what)
 		}

@@ -59,7 +59,7 @@ func says(text string) http.HandlerFunc {
 const (
 	ample  = 5 * time.Minute
 	little = time.Second
-	enough = 15 * time.Second
+	enough = 10 * time.Second
 )
 
 func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
