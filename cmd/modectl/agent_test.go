@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -22,9 +21,7 @@ while :; do sleep 0.1; done
 func TestATextAgentIsOnTheTerminalWhileAPasswordIsNeeded(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "pkttyagent"), []byte(asker), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	write(t, filepath.Join(dir, "pkttyagent"), asker)
 	for name, c := range map[string]struct {
 		path   string
 		needed bool

@@ -37,9 +37,7 @@ func elsewhere(t *testing.T) string {
 		}
 	}
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "ssh"), []byte(standIn), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	write(t, filepath.Join(dir, "ssh"), standIn)
 	self, err := os.Executable()
 	if err == nil {
 		err = os.Symlink(self, filepath.Join(dir, "modectl"))

@@ -27,9 +27,7 @@ func TestLongAnswersGoThroughThePager(t *testing.T) {
 	dir := t.TempDir()
 	pager := filepath.Join(dir, "my pager")
 	script := "#!/bin/sh\necho \"paged with LESS=$LESS\"\nexec /bin/cat\n"
-	if err := os.WriteFile(pager, []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	write(t, pager, script)
 	less := filepath.Join(dir, "less")
 	if err := os.Symlink(pager, less); err != nil {
 		t.Fatal(err)

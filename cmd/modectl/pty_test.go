@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -37,6 +38,17 @@ func TestMain(m *testing.M) {
 
 // patience is how long a test waits for what must come, on a busy machine.
 const patience = 2 * time.Minute
+
+// write writes a program that can be run at once. While the file is open for writing
+// nobody forks: such a child would keep it busy.
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // terminal is a pseudo-terminal with modectl on it, and what it shows.
 type terminal struct {

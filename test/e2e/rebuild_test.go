@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -74,8 +75,12 @@ func (n *nixos) ended() {
 	_ = n.services.Close()
 }
 
+// write writes a file, or a program that can be run at once: while it is open for
+// writing nobody forks, whose child would keep it busy.
 func (n *nixos) write(name, text string, mode os.FileMode) {
 	n.t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(filepath.Join(n.dir, name), []byte(text), mode); err != nil {
 		n.t.Fatal(err)
 	}

@@ -287,7 +287,7 @@ func TestAFileThatNeverOpensIsLeftBehind(t *testing.T) {
 					_ = f.Close()
 				}
 			})
-			m.Budget = 2 * time.Second
+			m.Budget = 8 * time.Second
 			a := m.Look(context.Background(), probe.Question{Load: true, Memory: true})
 			if !strings.Contains(a.Load.Unknown, "longer than") || !a.Memory.Known() {
 				t.Errorf("load %q, memory %q", a.Load.Unknown, a.Memory.Unknown)
