@@ -273,6 +273,14 @@ func (o observers) StepChanged(id uint32, total int, s fsm.Step) {
 	}
 }
 
+func (o observers) StepEndedLate(id uint32, total int, s fsm.Step) {
+	for _, each := range o {
+		if late, ok := each.(fsm.LateObserver); ok {
+			late.StepEndedLate(id, total, s)
+		}
+	}
+}
+
 func (o observers) Finished(t fsm.Transition) {
 	for _, each := range o {
 		each.Finished(t)

@@ -46,6 +46,10 @@ func TestTheFieldsThatTheCatalogShowsAreLogged(t *testing.T) {
 	story.Started(tr)
 	story.StepChanged(7, 3, fsm.Step{Kind: "gui", Leg: fsm.Release, Status: fsm.Failed, Problem: "no"})
 	story.Finished(tr)
+	story.StepEndedLate(7, 3, fsm.Step{Index: 2, Kind: "vllm", Key: "main", Leg: fsm.Acquire, Status: fsm.Done})
+	if step := logs.FilterMessage("step").All(); len(step) != 1 || step[0].ContextMap()["step"] != "vllm/main acquire" || step[0].Level != zapcore.InfoLevel {
+		t.Errorf("of a late step it logs %v", step)
+	}
 	story.ModeChanged("desktop", "compute", 7)
 	story.Changed(fsm.State{Mode: "desktop", Degraded: []string{"a"}})
 	story.Changed(fsm.State{Mode: "desktop", Degraded: []string{"a"}})

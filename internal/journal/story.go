@@ -70,6 +70,10 @@ func (s *Story) StepChanged(id uint32, total int, st fsm.Step) {
 	}
 }
 
+// StepEndedLate logs how a step ended after the mode had settled, with the story
+// of its transition.
+func (s *Story) StepEndedLate(id uint32, total int, st fsm.Step) { s.StepChanged(id, total, st) }
+
 // Finished logs the outcome.
 func (s *Story) Finished(t fsm.Transition) {
 	switch t.Outcome {

@@ -4,12 +4,16 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // background is what may fail without taking the mode back, such as the
 // desktop's own vLLM, acquired after the mode has settled. Nothing else touches
 // the machine before done is closed.
 type background struct {
+	// id and total are the transition's and how many steps it has in all.
+	id     uint32
+	total  int
 	ctx    context.Context
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -33,12 +37,13 @@ func (b *background) busy() bool {
 
 // beginBackgroundLocked acquires the plan's background steps. It is called with
 // the settling, so that no other run can come in between.
-func (e *Engine) beginBackgroundLocked(steps []Step) {
+func (e *Engine) beginBackgroundLocked(id uint32, steps []Step) {
+	total := len(steps)
 	steps = slices.DeleteFunc(slices.Clone(steps), func(st Step) bool { return !st.Background })
 	if len(steps) == 0 || e.ctx.Err() != nil {
 		return
 	}
-	b := &background{done: make(chan struct{})}
+	b := &background{id: id, total: total, done: make(chan struct{})}
 	b.ctx, b.cancel = context.WithCancel(e.ctx)
 	e.background = b
 	e.tasks.Go(func() { e.acquireInBackground(b, steps) })
@@ -52,6 +57,7 @@ func (e *Engine) acquireInBackground(b *background, steps []Step) {
 		e.Recheck(e.ctx)
 	}()
 	for i := range steps {
+		steps[i].move(Doing, time.Now())
 		err := e.doStep(b.ctx, &steps[i])
 		if err == nil {
 			err = e.verifyStep(b.ctx, &steps[i])
@@ -59,17 +65,26 @@ func (e *Engine) acquireInBackground(b *background, steps []Step) {
 		if b.ctx.Err() != nil {
 			return
 		}
-		if err != nil {
-			e.backgroundFailed(&steps[i], err)
-		}
+		e.endedLate(b, &steps[i], err)
 	}
 }
 
-func (e *Engine) backgroundFailed(st *Step, err error) {
+// endedLate tells who wants to know how a step has ended, and everybody that it
+// failed.
+func (e *Engine) endedLate(b *background, st *Step, err error) {
+	st.move(Done, time.Now())
+	if err != nil {
+		st.Status, st.Problem = Failed, err.Error()
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.late = append(e.late, failure{knobID(st.Kind, st.Key), fmt.Sprintf("cannot %s: %v", st.Summary, err)})
-	e.publishLocked()
+	if o, ok := e.cfg.Observer.(LateObserver); ok {
+		o.StepEndedLate(b.id, b.total, *st)
+	}
+	if err != nil {
+		e.late = append(e.late, failure{knobID(st.Kind, st.Key), fmt.Sprintf("cannot %s: %v", st.Summary, err)})
+		e.publishLocked()
+	}
 }
 
 // stopBackground ends the acquires and returns when they have. It tells whether

@@ -2,6 +2,7 @@ package fsm_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -113,10 +114,42 @@ func TestALookFromBeforeTheBackgroundHasComeTellsNothing(t *testing.T) {
 	})
 }
 
-// troubles keeps what was ever in Degraded.
+// What ends in the background is told, though the transition is over.
+func TestHowABackgroundStepEndsIsTold(t *testing.T) {
+	t.Parallel()
+	for verb, want := range map[string]string{"": "vllm/main acquire done 2 of 2 in 1s ", "do": "vllm/main acquire failed 2 of 2 in 1s toy fault in vllm/main:do"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := studioWithoutAI()
+			cfg := w.Config(withAI(t))
+			cfg.Actions["vllm"] = eager{cfg.Actions["vllm"], func(_ ctx, verb, _ string) {
+				if verb == "do" {
+					time.Sleep(time.Second)
+				}
+			}}
+			if verb != "" {
+				w.Break("vllm/main", verb)
+			}
+			told := &troubles{}
+			cfg.Observer = told
+			e := startWith(t, w, cfg)
+			defer stop(t, e)
+			goes(t, e, fsm.Request{Mode: "desktop"})
+			time.Sleep(time.Minute)
+			if len(told.late) != 1 || told.late[0] != want {
+				t.Errorf("told %q, want %q", told.late, want)
+			}
+		})
+	}
+}
+
+// troubles keeps what was ever in Degraded, and what ended in the background.
 type troubles struct {
 	diary
-	told []string
+	told, late []string
+}
+
+func (d *troubles) StepEndedLate(_ uint32, total int, s fsm.Step) {
+	d.late = append(d.late, fmt.Sprintf("%s %s %d of %d in %s %s", s.Name(), s.Status, s.Index+1, total, s.Ended.Sub(s.Began), s.Problem))
 }
 
 func (d *troubles) Changed(s fsm.State) { d.told = append(d.told, s.Degraded...) }

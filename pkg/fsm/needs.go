@@ -82,6 +82,14 @@ type Observer interface {
 	ModeChanged(from, to string, id uint32)
 }
 
+// LateObserver is an Observer that also hears how the steps end that go on after
+// the mode has settled. Their transition is Finished before, and they are in no
+// State; s is done, or failed with its Problem.
+type LateObserver interface {
+	Observer
+	StepEndedLate(id uint32, total int, s Step)
+}
+
 // State is what the engine shows to readers: an immutable snapshot.
 type State struct {
 	// Mode is what clients see: a mode, Boot or Transitioning.

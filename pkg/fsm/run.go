@@ -329,7 +329,7 @@ func (e *Engine) settle(r *run) error {
 		e.degradeIf(e.cfg.History.SetChosen(r.plan.To), "cannot remember the chosen mode")
 	}
 	e.closeLocked(r, Settled, strings.Join(r.trouble, "; "))
-	e.beginBackgroundLocked(open.Transition.Steps)
+	e.beginBackgroundLocked(r.transition.ID, open.Transition.Steps)
 	if r.plan.From != r.plan.To {
 		e.cfg.Observer.ModeChanged(r.plan.From, r.plan.To, r.transition.ID)
 	}
