@@ -135,6 +135,7 @@ func TestHowABackgroundStepEndsIsTold(t *testing.T) {
 			defer stop(t, e)
 			goes(t, e, fsm.Request{Mode: "desktop"})
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			if len(told.late) != 1 || told.late[0] != want {
 				t.Errorf("told %q, want %q", told.late, want)
 			}

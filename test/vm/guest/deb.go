@@ -322,7 +322,7 @@ func debPurge(t *T) {
 	t.must(writeFile("/etc/moded/kubeconfig", "secret\n"))
 	t.apt("purge", "moded")
 	t.gone()
-	left := t.Sh("ls -d /etc/moded /var/lib/moded /run/moded /usr/lib/moded 2>/dev/null; find /etc /usr/lib/systemd /usr/share /var/lib/systemd -name '*moded*' -not -path '*/lab-session.service.d/*'")
+	left := t.Sh("ls -d /etc/moded /var/lib/moded /run/moded /usr/lib/moded 2>/dev/null; find /etc /usr/lib/systemd /usr/share /var/lib/systemd -name '*moded*' -not -path '*/lab-session.service.d/*' -not -path '*/moded-studio.target.wants*'") // those are the lab's
 	if strings.TrimSpace(left.out) != "" {
 		t.Errorf("the purge left something")
 	}
