@@ -25,6 +25,7 @@ import (
 //	modectl ARGUMENT...    the real one; ! if it fails, and then code N
 //	code N                 how the last one ended
 //	simulate COMMAND...    something happens on the machine
+//	calm                   waits until nothing happens on the machine any more
 //	settles MODE           waits until the machine is in a mode
 //	phase NAME             waits until the open transition is in a phase
 //	held N                 waits until there are as many holds
@@ -37,6 +38,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"modectl": sayModectl, "code": checkCode,
 			"simulate": func(ts *testscript.TestScript, _ bool, args []string) { sceneOf(ts).simulate(strings.Join(args, " ")) },
+			"calm":     func(ts *testscript.TestScript, _ bool, _ []string) { sceneOf(ts).calm() },
 			"settles":  func(ts *testscript.TestScript, _ bool, args []string) { sceneOf(ts).settles(args[0]) },
 			"phase":    func(ts *testscript.TestScript, _ bool, args []string) { sceneOf(ts).phase(args[0]) },
 			"held":     func(ts *testscript.TestScript, _ bool, args []string) { sceneOf(ts).held(args[0]) },
