@@ -339,7 +339,7 @@ func (t *T) wantLocks(want string) func() error {
 // that is restarted meanwhile too. By then no session is left that the restart
 // could hurt.
 func inhibitorRetaken(t *T) {
-	const both = "shutdown:sleep block"
+	const both = "shutdown:sleep block-weak"
 	t.desktop(bootLimit)
 	t.configure("[modes.compute.units.\"ai.service\"]\nready-timeout = \"4m\"\n")
 	t.must(os.WriteFile("/etc/lab/ai.conf", []byte("delay=45s\nready=yes\n"), 0o644))
