@@ -87,6 +87,30 @@ func TestWhatSomebodyMovesIsPutBackWhenAskedFor(t *testing.T) {
 	}
 }
 
+// leaves waits until the machine leaves the mode. An agent that was given its orders
+// when the mode had settled may take back what the command did: it is said again.
+func (p *play) leaves(mode, command string) {
+	p.t.Helper()
+	late, again := time.After(patience), time.NewTicker(time.Second)
+	defer again.Stop()
+	for {
+		now, err := p.client.Properties(p.t.Context())
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if now.Mode != mode || now.Transition.Phase == manager1.PhaseRunning {
+			return
+		}
+		select {
+		case <-p.events:
+		case <-again.C:
+			_, _ = p.Simulate(command) // it may be so already
+		case <-late:
+			p.t.Fatalf("still in %s after %s: %+v", mode, patience, now)
+		}
+	}
+}
+
 func TestStudioIsLeftByItself(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ command, trigger string }{
@@ -103,6 +127,7 @@ func TestStudioIsLeftByItself(t *testing.T) {
 			}
 			p.calm() // no agent still does as it was told
 			p.simulate(c.command)
+			p.leaves("studio", c.command)
 			p.settles("desktop")
 			r, err := p.client.GetTransition(t.Context(), 0)
 			if err != nil || r.Trigger != c.trigger || r.Event != "enforced_exit" || r.RequesterUID != 0 {
