@@ -90,6 +90,36 @@ func TestEndingTheGUIOutlastsALookThatSeesNothing(t *testing.T) {
 	}
 }
 
+// hollow is a machine where a session is over only when its scope is stopped.
+type hollow struct {
+	actions.Units
+	m *actionstest.Machine
+}
+
+func (h hollow) Stop(ctx context.Context, unit string) (string, error) {
+	if unit == dev.Scope {
+		h.m.Look(func() {
+			h.m.Sessions = slices.DeleteFunc(h.m.Sessions, func(s fsm.Session) bool { return s.ID == dev.ID })
+		})
+	}
+	return h.Units.Stop(ctx, unit)
+}
+
+// Seen in the VM: PID 1 kept the scope of a login screen whose last process had
+// died while the scope was starting, and neither TERM nor KILL ended anything.
+func TestASessionWhoseScopeIsEmptyIsEnded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := workstation()
+		m.Stubborn[dev.ID] = true
+		hands := m.Hands()
+		hands.Units = hollow{hands.Units, m}
+		if err := actions.New(hands)["gui"].Do(t.Context(), "", guiOffEnding(dev)); err != nil {
+			t.Errorf("Do: %v", err)
+		}
+	})
+}
+
 func TestEndingTheGUIShutsTheGateByTheUnitsOwnName(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -85,15 +85,17 @@ func (g gui) endDesktop(ctx context.Context, uid uint32) error {
 	return nil
 }
 
-// force kills what is left of the sessions' own processes.
+// force kills what is left of the sessions' own processes. A scope is stopped,
+// too: one whose last process died while PID 1 was starting it counts as active
+// with nobody in it, and logind waits for its end, until somebody does.
 func (g gui) force(ctx context.Context, left []remnant) error {
 	for _, r := range left {
-		switch {
-		case r.alive:
+		if r.alive {
 			if err := g.Logind.Kill(ctx, r.session.ID); err != nil {
 				return fmt.Errorf("cannot kill session %s of %s: %w", r.session.ID, r.session.User, err)
 			}
-		case r.scope:
+		}
+		if (r.alive || r.scope) && r.session.Scope != "" {
 			// Its job may well outlast the wait; what counts is what is left.
 			stopping, cancel := context.WithTimeout(ctx, g.Timing.SessionKill)
 			_, err := g.Hands.Units.Stop(stopping, r.session.Scope)
