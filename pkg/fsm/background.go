@@ -72,9 +72,10 @@ func (e *Engine) acquireInBackground(b *background, steps []Step) {
 // endedLate tells who wants to know how a step has ended, and everybody that it
 // failed.
 func (e *Engine) endedLate(b *background, st *Step, err error) {
-	st.move(Done, time.Now())
 	if err != nil {
-		st.Status, st.Problem = Failed, err.Error()
+		st.fail(err)
+	} else {
+		st.move(Done, time.Now())
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -15,7 +15,7 @@ const triggerDrift = "drift"
 func (e *Engine) Recheck(ctx context.Context) []Difference {
 	e.mu.Lock()
 	mode, ok := e.catalog.Mode(e.doc.Mode)
-	free := e.freeLocked() == nil && !e.background.busy()
+	free := e.freeLocked() == nil
 	e.mu.Unlock()
 	if !ok || !free {
 		return nil

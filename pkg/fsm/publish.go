@@ -64,13 +64,13 @@ func (e *Engine) progressLocked() *Progress {
 	p := &Progress{ID: t.ID, From: t.From, To: t.To, Event: t.Event, Phase: r.phase, Reason: t.Reason, UID: t.UID,
 		NoReturn: r.plan.NoReturn, Deadline: r.deadline, Note: r.notes[-1], Of: len(r.plan.Steps),
 		Trigger: t.Trigger, Started: t.Started, Ends: r.plan.Ends}
-	p.Steps = slices.Clone(r.plan.Steps)
+	steps := r.plan.Steps
 	if e.doc.Open != nil {
-		steps := e.doc.Open.Transition.Steps
-		p.Steps = slices.Clone(steps)
+		steps = e.doc.Open.Transition.Steps
 		p.stepOf(steps, underWay(steps, r.step))
 		p.Note = cmp.Or(r.noteOf(steps), p.Note)
 	}
+	p.Steps = slices.Clone(steps)
 	return p
 }
 

@@ -98,11 +98,16 @@ func (st *Step) move(status Status, now time.Time) {
 	}
 }
 
+func (st *Step) fail(err error) {
+	st.move(Failed, time.Now())
+	st.Problem = err.Error()
+}
+
 // problem records why a step failed.
 func (e *Engine) problem(r *run, st *Step, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	st.Status, st.Problem, st.Ended = Failed, err.Error(), time.Now()
+	st.fail(err)
 	e.publishLocked()
 	e.cfg.Observer.StepChanged(r.transition.ID, len(e.doc.Open.Transition.Steps), *st)
 }
