@@ -178,10 +178,10 @@ func (s GPUSettings) impossible(is GPUState) string {
 	watts, err := Milliwatts(s.PowerLimit)
 	switch {
 	case slices.Contains(differs, computeMode) && is.ComputeMode == "" && is.MIG != "on":
-		return no("compute mode")
+		return no(spoken[computeMode])
 	case !slices.Contains(differs, powerLimit):
 	case is.PowerLimit == 0:
-		return no("power limit")
+		return no(spoken[powerLimit])
 	case s.PowerLimit == driverDefault:
 	case err != nil:
 		return err.Error()
@@ -199,7 +199,7 @@ func (s GPUSettings) impossible(is GPUState) string {
 
 func (s GPUSettings) unpartitionable(is GPUState, no func(string) string) string {
 	if is.MIG == "" {
-		return no("MIG")
+		return no(spoken[mig])
 	}
 	for _, p := range is.Parts {
 		if strings.Contains(p, "c.") {
@@ -221,16 +221,16 @@ func (s GPUSettings) unpartitionable(is GPUState, no func(string) string) string
 func (s GPUSettings) words() []string {
 	var list []string
 	if s.ComputeMode != "" {
-		list = append(list, "compute mode "+s.ComputeMode)
+		list = append(list, spoken[computeMode]+" "+s.ComputeMode)
 	}
 	if s.PowerLimit != "" {
-		list = append(list, "power limit "+s.PowerLimit)
+		list = append(list, spoken[powerLimit]+" "+s.PowerLimit)
 	}
 	if s.Persistence != nil {
-		list = append(list, "persistence "+map[bool]string{true: "on", false: "off"}[*s.Persistence])
+		list = append(list, spoken[persistence]+" "+map[bool]string{true: "on", false: "off"}[*s.Persistence])
 	}
 	if len(s.MIG) > 0 {
-		list = append(list, "MIG "+strings.Join(s.MIG, ", "))
+		list = append(list, spoken[mig]+" "+strings.Join(s.MIG, ", "))
 	}
 	return list
 }

@@ -107,23 +107,24 @@ func (t target) leave(ctx context.Context, v targetValue) error {
 	if err != nil {
 		return err
 	}
-	for _, unit := range out {
-		members, err := t.members(before, unit)
+	return t.stopBut(ctx, before, out, stay)
+}
+
+// stopBut stops units with their members, whom it reads under the context look.
+// One with a member that stays is stopped alone: PartOf= would take that along.
+func (t target) stopBut(ctx, look context.Context, units, stay []string) error {
+	for _, unit := range units {
+		members, err := t.members(look, unit)
 		if err != nil {
 			return err
 		}
-		if err := t.stopBut(ctx, unit, members, stay); err != nil {
+		stop := t.jobs.stop
+		if slices.ContainsFunc(members, func(m string) bool { return slices.Contains(stay, m) }) {
+			stop = t.jobs.stopAlone
+		}
+		if err := stop(ctx, unit, t.jobs.timing.UnitStop); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// stopBut stops a unit with its members. One with a member that stays is
-// stopped alone: PartOf= would take that along.
-func (t target) stopBut(ctx context.Context, unit string, members, stay []string) error {
-	if slices.ContainsFunc(members, func(m string) bool { return slices.Contains(stay, m) }) {
-		return t.jobs.stopAlone(ctx, unit, t.jobs.timing.UnitStop)
-	}
-	return t.jobs.stop(ctx, unit, t.jobs.timing.UnitStop)
 }

@@ -199,14 +199,8 @@ func (t target) Undo(ctx context.Context, _ string, was fsm.Snapshot) error {
 	if err := was.Decode(&snapshot); err != nil {
 		return err
 	}
-	for _, unit := range snapshot.Down {
-		members, err := t.members(ctx, unit)
-		if err != nil {
-			return err
-		}
-		if err := t.stopBut(ctx, unit, members, snapshot.Up); err != nil {
-			return err
-		}
+	if err := t.stopBut(ctx, ctx, snapshot.Down, snapshot.Up); err != nil {
+		return err
 	}
 	if err := t.bringBack(ctx, snapshot.Isolated); err != nil {
 		return err
