@@ -173,6 +173,17 @@ func (a *app) client() (*manager1.Client, error) {
 	return c, err
 }
 
+// watched is client, with all that happens from now on until ctx ends. Who asks for
+// something afterwards misses nothing of it.
+func (a *app) watched(ctx context.Context) (*manager1.Client, <-chan manager1.Event, error) {
+	c, err := a.client()
+	if err != nil {
+		return nil, nil, err
+	}
+	events, err := c.Watch(ctx)
+	return c, events, err
+}
+
 func (a *app) close() {
 	if a.conn != nil {
 		_ = a.conn.Close()

@@ -24,13 +24,9 @@ func (a *app) confirm(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	events, err := c.Watch(watching) // before the request, so that nothing is missed
+	c, events, err := a.watched(watching)
 	if err != nil {
 		return err
 	}
@@ -53,7 +49,7 @@ func (a *app) cancelCommand() *cobra.Command {
 is undone, but programs that were closed stay closed. Returns at once: modectl
 watch shows the way back.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := a.onOpen(cmd.Context(), args, (*manager1.Client).Cancel)
+			err := a.cancel(cmd.Context(), args)
 			if err == nil {
 				a.ui.printf("Cancelled; modectl status shows the way back.")
 			}
@@ -62,9 +58,8 @@ watch shows the way back.`,
 	}
 }
 
-// onOpen does something with the transition of that number, or with the open
-// one.
-func (a *app) onOpen(ctx context.Context, args []string, do func(*manager1.Client, context.Context, uint32) error) error {
+// cancel ends the transition of that number, or the open one.
+func (a *app) cancel(ctx context.Context, args []string) error {
 	id, err := transitionID(args)
 	if err != nil {
 		return err
@@ -73,10 +68,12 @@ func (a *app) onOpen(ctx context.Context, args []string, do func(*manager1.Clien
 	if err != nil {
 		return err
 	}
-	if id, _, err = a.openOne(ctx, c, id); err != nil {
-		return err
+	if id == 0 {
+		if id, _, err = a.openOne(ctx, c, id); err != nil {
+			return err
+		}
 	}
-	return a.authorised(ctx, func(c *manager1.Client) error { return do(c, ctx, id) })
+	return a.authorised(ctx, func(c *manager1.Client) error { return c.Cancel(ctx, id) })
 }
 
 // openOne is the number of the open transition, where none was said, and the mode

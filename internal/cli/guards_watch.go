@@ -11,11 +11,7 @@ import (
 // guardsWatch asks again and again, and at once when moded says that something
 // has changed. One question is under way at most.
 func (a *app) guardsWatch(ctx context.Context, modes []string, interval time.Duration) error {
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
-	events, err := c.Watch(ctx)
+	c, events, err := a.watched(ctx)
 	if err != nil {
 		return err
 	}

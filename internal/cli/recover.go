@@ -39,13 +39,9 @@ func (a *app) recoverCommand() *cobra.Command {
 
 // recover asks for it and shows how it goes.
 func (a *app) recover(ctx context.Context, flags uint32) error {
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	events, err := c.Watch(watching)
+	c, events, err := a.watched(watching)
 	if err != nil {
 		return err
 	}

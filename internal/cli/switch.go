@@ -158,13 +158,9 @@ func (a *app) ask(ctx context.Context, question string) error {
 
 // start asks for the switch, by way of authorise, and follows it.
 func (a *app) start(ctx context.Context, mode string, o switchOptions, authorise func(func(*manager1.Client) error) error) error {
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	events, err := c.Watch(watching) // before the request, so that nothing is missed
+	_, events, err := a.watched(watching)
 	if err != nil {
 		return err
 	}

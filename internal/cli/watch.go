@@ -49,11 +49,7 @@ func (a *app) watch(ctx context.Context, o watchOptions) error {
 	case o.waybar && a.json:
 		return exitf(exitUsage, "--waybar and --json are two languages: choose one")
 	}
-	c, err := a.client()
-	if err != nil {
-		return err
-	}
-	events, err := c.Watch(ctx)
+	c, events, err := a.watched(ctx)
 	switch {
 	case err != nil:
 		return err
