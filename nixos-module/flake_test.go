@@ -1,8 +1,6 @@
 package nixosmodule_test
 
 import (
-	"encoding/json"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -90,17 +88,9 @@ func TestTheSourceOfThePackageHasEveryFileOfGit(t *testing.T) {
 			paths[path] = true
 		}
 	}
-	raw, err := json.Marshal(paths)
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := filepath.Join(t.TempDir(), "paths.json")
-	if err := os.WriteFile(list, raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	var kept map[string]bool
 	expr := `let src = (s.pkgs.callPackage ./package.nix { }).args.src; in builtins.mapAttrs
-		(path: _: src.filter (toString src.src + "/${path}") "regular") (builtins.fromJSON (builtins.readFile ` + list + `))`
+		(path: _: src.filter (toString src.src + "/${path}") "regular") ` + read(t, paths)
 	if err := evaluate(t, expr, &kept); err != nil {
 		t.Fatal(err)
 	}

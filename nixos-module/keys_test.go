@@ -1,9 +1,7 @@
 package nixosmodule_test
 
 import (
-	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -53,24 +51,9 @@ func rendered(t *testing.T, all map[string]string) map[string]string {
 		}
 		values[name] = v
 	}
-	raw, err := json.Marshal(values)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "values.json")
-	if err := os.WriteFile(file, raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("nix-instantiate", "--eval", "--strict", "--json", "--expr",
-		"builtins.mapAttrs (_: import ./render.nix) (builtins.fromJSON (builtins.readFile "+file+"))")
-	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "NIX_STATE_DIR="+t.TempDir())
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("cannot render (is nix-bin installed? make deps): %v", err)
-	}
 	var texts map[string]string
-	if err := json.Unmarshal(out, &texts); err != nil {
-		t.Fatal(err)
+	if err := evaluate(t, "builtins.mapAttrs (_: import ./render.nix) "+read(t, values), &texts); err != nil {
+		t.Fatalf("cannot render (is nix-bin installed? make deps): %v", err)
 	}
 	return texts
 }

@@ -28,6 +28,20 @@ func evaluate(t *testing.T, expr string, into any) error {
 	return json.Unmarshal(raw, into)
 }
 
+// read is the expression of a value that Nix gets from here.
+func read(t *testing.T, value any) string {
+	t.Helper()
+	raw, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "value.json")
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "(builtins.fromJSON (builtins.readFile " + file + "))"
+}
+
 type nixError struct{ said string }
 
 func (e *nixError) Error() string { return e.said }
