@@ -9,24 +9,8 @@ mount -t tmpfs -o mode=755 moded "$scratch"
 mkdir "$scratch/upper" "$scratch/work" "$scratch/root"
 mount -t overlay -o "lowerdir=$stage:$debian,upperdir=$scratch/upper,workdir=$scratch/work" overlay "$scratch/root"
 cd "$scratch/root"
-mount -t proc proc proc
-mount -t sysfs -o ro sysfs sys
-mount -t tmpfs -o mode=755 run run
+mounts
 mount -t tmpfs -o mode=1777 tmp tmp
-# Devices that every program may expect, and none of this machine's.
-mount -t tmpfs -o mode=755 dev dev
-for node in null zero full random urandom tty; do
-	touch "dev/$node"
-	mount --bind "/dev/$node" "dev/$node"
-done
-mkdir dev/pts dev/shm
-mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts dev/pts
-mount -t tmpfs -o mode=1777 shm dev/shm
-ln -s pts/ptmx dev/ptmx
-ln -s /proc/self/fd dev/fd
-ln -s fd/0 dev/stdin
-ln -s fd/1 dev/stdout
-ln -s fd/2 dev/stderr
 mkdir out source
 mount --bind "$out" out
 mount --bind "$source" source

@@ -98,7 +98,7 @@ func (s *stage) enter(ctx context.Context, root, out string, args ...string) err
 	defer os.Remove(scratch) // empty: what was mounted is gone with the namespace
 	all := []string{
 		"--mount", "--pid", "--ipc", "--uts", "--net", "--fork", "--kill-child", "--propagation", "private",
-		"sh", "-c", enter, "sh", root, s.dir, out, s.repo, scratch,
+		"sh", "-c", debian.Mounts + enter, "sh", root, s.dir, out, s.repo, scratch,
 	}
 	cmd := exec.CommandContext(ctx, "unshare", append(all, args...)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

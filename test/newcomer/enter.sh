@@ -6,22 +6,7 @@ root=$1 line=$2
 shift 2
 mount --bind "$root" "$root" # a mount of its own, which namespaces inside need
 cd "$root"
-mount -t proc proc proc
-mount -t sysfs -o ro sysfs sys
-mount -t tmpfs -o mode=755 run run
-mount -t tmpfs -o mode=755 dev dev
-for node in null zero full random urandom tty; do
-	touch "dev/$node"
-	mount --bind "/dev/$node" "dev/$node"
-done
-mkdir dev/pts dev/shm
-mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts dev/pts
-mount -t tmpfs -o mode=1777 shm dev/shm
-ln -s pts/ptmx dev/ptmx
-ln -s /proc/self/fd dev/fd
-ln -s fd/0 dev/stdin
-ln -s fd/1 dev/stdout
-ln -s fd/2 dev/stderr
+mounts
 # How this machine finds and trusts registries is its own affair, and the guest's.
 for file in /etc/resolv.conf /etc/hosts /etc/ssl/certs; do
 	if [ -e "$file" ]; then

@@ -96,7 +96,7 @@ func (m *machine) run(ctx context.Context, line string) error {
 	}
 	args := append([]string{
 		"--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child", "--propagation", "private",
-		"sh", "-c", enter, "sh", m.root, line,
+		"sh", "-c", debian.Mounts + enter, "sh", m.root, line,
 	}, environment...)
 	cmd := exec.CommandContext(ctx, "unshare", args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

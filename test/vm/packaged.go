@@ -6,12 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/modectl/moded/test/debian"
-)
-
-// Versions of the packages that a machine gets: an upgrade needs two.
-const (
-	oldVersion = "0.1.0~lab"
-	newVersion = "0.2.0~lab"
+	"github.com/modectl/moded/test/vm/lab"
 )
 
 // packaged fills the tree of a machine on which moded is not installed, with
@@ -31,9 +26,9 @@ func (s *stage) packaged(ctx context.Context, tree string) error {
 	bin := filepath.Join(s.dir, "next")
 	const quick = "DEBFLAGS=-compression=gzip" // an emulated machine unpacks it
 	for _, args := range [][]string{
-		{"packages", "VERSION=" + oldVersion, quick, "DEBDIR=" + filepath.Join(here, "debs/old")},
-		{"programs", "VERSION=" + newVersion, "BIN=" + bin},
-		{"packages", "VERSION=" + newVersion, "BIN=" + bin, quick, "DEBDIR=" + filepath.Join(here, "debs/new")},
+		{"packages", "VERSION=" + lab.OldVersion, quick, "DEBDIR=" + filepath.Join(here, "debs/old")},
+		{"programs", "VERSION=" + lab.NewVersion, "BIN=" + bin},
+		{"packages", "VERSION=" + lab.NewVersion, "BIN=" + bin, quick, "DEBDIR=" + filepath.Join(here, "debs/new")},
 	} {
 		if err := debian.Run(ctx, nil, "make", append([]string{"--no-print-directory", "-C", s.repo}, args...)...); err != nil {
 			return err

@@ -26,12 +26,6 @@ func packaged(name string, seconds int, f func(*T)) scenario {
 	return scenario{lab.Info{Name: name, Packaged: true, Expected: time.Duration(seconds) * time.Second}, []func(*T){f}}
 }
 
-// Versions of the two packages; the newer one's daemon says its own.
-const (
-	oldVersion = "0.1.0~lab"
-	newVersion = "0.2.0~lab"
-)
-
 const (
 	conffile  = "/etc/moded/moded.toml"
 	labConfig = "/etc/moded/moded.d/50-lab.toml"
@@ -213,7 +207,7 @@ func (t *T) firstHour() {
 // debUpgrade: in the middle of a transition the old daemon goes on to its end,
 // and then makes room; at rest it makes room at once.
 func debUpgrade(t *T) {
-	t.installed(oldVersion)
+	t.installed(lab.OldVersion)
 	t.Sh("echo '# mine' >>" + conffile)
 	t.must(writeFile("/etc/lab/ai.conf", "delay=0s\nready=no\n"))
 	steps := t.steps()
@@ -225,7 +219,7 @@ func debUpgrade(t *T) {
 	if t.pid() != old || t.mode() != "transitioning" {
 		t.Fatalf("pid %d became %d, and the mode is %s", old, t.pid(), t.mode())
 	}
-	if t.version() == newVersion {
+	if t.version() == lab.NewVersion {
 		t.Errorf("the new daemon answers")
 	}
 	t.must(writeFile("/etc/lab/ai.conf", "delay=0s\nready=yes\n"))
@@ -236,8 +230,8 @@ func debUpgrade(t *T) {
 		return t.wantMode("compute")()
 	})
 	t.modedLog()
-	if got := t.version(); got != newVersion {
-		t.Errorf("version %q runs, want %q", got, newVersion)
+	if got := t.version(); got != lab.NewVersion {
+		t.Errorf("version %q runs, want %q", got, lab.NewVersion)
 	}
 	if end := t.last(); end.text("outcome") != "settled" {
 		t.Errorf("the transition ended %s: %s", end.text("outcome"), end.text("message"))

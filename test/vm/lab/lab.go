@@ -89,3 +89,10 @@ type Result struct {
 	Seconds  float64 `json:"seconds"`
 	Detail   string  `json:"detail"`
 }
+
+// Versions of the packages that a machine gets: an upgrade needs two. The newer
+// one's daemon says its own.
+const (
+	OldVersion = "0.1.0~lab"
+	NewVersion = "0.2.0~lab"
+)
