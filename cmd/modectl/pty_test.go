@@ -107,15 +107,16 @@ func (p *terminal) read() {
 	}
 }
 
-// await waits until the screen is as a test wants it.
+// await waits until the screen is as a test wants it. A table of which a part
+// has arrived is not looked at: it is drawn with wrapping off.
 func (p *terminal) await(what string, ok func(lines []string) bool) []string {
 	p.t.Helper()
 	late := time.After(patience)
 	for {
 		p.mu.Lock()
-		lines, changed := p.screen.text(), p.changed
+		lines, whole, changed := p.screen.text(), p.screen.wraps, p.changed
 		p.mu.Unlock()
-		if ok(lines) {
+		if whole && ok(lines) {
 			return lines
 		}
 		select {
