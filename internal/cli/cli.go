@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/modectl/moded/dbus/manager1"
+	"github.com/modectl/moded/internal/version"
 )
 
 // Env is the world as a command sees it, so that tests can make one.
@@ -109,12 +110,15 @@ func (a *app) root() *cobra.Command {
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.begin(cmd) },
 		Args:              isCommand, SuggestionsMinimumDistance: 2,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context(), false) },
+		Version: version.Version,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context(), false) },
 	}
 	root.SetIn(a.Stdin)
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	root.Flags().Bool("version", false, "print the version of this command and exit") // without cobra's -v, which elsewhere is verbose
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.bus, "bus", a.defaultBus(), "`ADDRESS` of the bus, or \"system\"; also MODECTL_BUS")
 	flags.StringVarP(&a.host, "host", "H", "", "work with moded on another machine, over ssh: `USER@HOST`")

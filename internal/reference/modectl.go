@@ -24,7 +24,7 @@ func Modectl() string {
 	fmt.Fprintf(&b, "%s\n\n", root.Long)
 	b.WriteString("`mode` is a second name of `modectl`. Every read takes `--json`, whose keys are those of\n" +
 		"[the bus contract](../../dbus/org.modectl.Manager1.xml) and stable.\n\n")
-	flags(&b, root.PersistentFlags().FlagUsages())
+	flags(&b, root.LocalFlags().FlagUsages())
 	for _, cmd := range root.Commands() {
 		command(&b, cmd)
 	}
