@@ -104,8 +104,32 @@ func (a *app) askBus(ctx context.Context, h *doctor.Host) {
 	}
 	d := &doctor.Daemon{Properties: p}
 	d.Settings, _ = c.Verify(ctx) // not answered is nothing to say
-	if r, err := c.Resources(ctx); err == nil {
-		d.Resources = &r
-	}
+	d.Resources = machine(ctx, c)
 	h.Daemon = d
+}
+
+// The daemon answers with a look that it has just taken for a second.
+const (
+	looks   = 3
+	lookGap = 1200 * time.Millisecond
+)
+
+// machine asks what moded sees, and again while a part of it is unknown: on a busy
+// machine a look may come too late, and what is not seen is not missing. It is nil
+// when nobody answers.
+func machine(ctx context.Context, c *manager1.Client) (seen *manager1.Resources) {
+	for n := 1; ; n++ {
+		r, err := c.Resources(ctx)
+		if err == nil {
+			seen = &r
+		}
+		if err != nil || len(r.Unknown) == 0 || n == looks {
+			return seen
+		}
+		select {
+		case <-time.After(lookGap):
+		case <-ctx.Done():
+			return seen
+		}
+	}
 }

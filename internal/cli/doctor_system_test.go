@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -121,6 +122,17 @@ func TestTheDoctorAsksTheDaemonAndPID1(t *testing.T) {
 			s.args = "doctor --config ../../examples/workstation.toml --root DIR"
 			golden(t, s, r)
 		})
+	}
+}
+
+func TestALookThatCameTooLateIsTakenAgain(t *testing.T) {
+	t.Parallel()
+	d := examined()
+	d.Resources.Unknown = nil
+	d.Looks = []manager1.Resources{{Parts: []manager1.Part{{Part: "gpus", Unknown: "it took longer than 250ms"}}, Unknown: []string{"gpus: it took longer than 250ms"}}}
+	r := play(t, scene{args: "doctor --root " + tree(t), daemon: func() *manager1test.Daemon { return d }})
+	if strings.Contains(r.stdout, "it took longer") || !strings.Contains(r.stdout, "moded sees all that it looks for") {
+		t.Errorf("the doctor says\n%s", r.stdout)
 	}
 }
 

@@ -20,6 +20,10 @@ func (h *host) checkGPUs() {
 	for _, g := range h.Daemon.Resources.GPUs {
 		have = append(have, g.GPU)
 	}
+	if why := h.unseen("gpus"); why != "" && len(have) == 0 {
+		h.tell(unknown("which are there is not known: %s", why))
+		return
+	}
 	for _, name := range h.Config.GPUs {
 		if !slices.Contains(have, name) {
 			h.wrong(Failure, name+" is named in the configuration, and no GPU here is it",
@@ -31,6 +35,17 @@ func (h *host) checkGPUs() {
 		return
 	}
 	h.fineIf("%d there: %s", len(have), strings.Join(have, ", "))
+}
+
+// unseen says why moded could not see a part of the machine; it is empty when it
+// could. What is not in such a part may be there all the same.
+func (h *host) unseen(part string) string {
+	for _, p := range h.Daemon.Resources.Parts {
+		if p.Part == part {
+			return p.Unknown
+		}
+	}
+	return ""
 }
 
 const (

@@ -38,6 +38,9 @@ func (h *host) checkAgents() {
 		h.wrong(Warning, who+" is logged in without an agent: "+u.Unknown,
 			"guards of kind audio deny, and no mode can have this user's audio off or in real time", h.enableAgent(u))
 	}
+	if why := h.unseen("processes"); why != "" {
+		h.tell(unknown("who else plays without one is not known: %s", why))
+	}
 	h.fineIf("%d of %d users with audio have one", people, len(h.Daemon.Resources.Audio))
 }
 

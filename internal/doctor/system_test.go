@@ -147,7 +147,10 @@ func TestEachFaultIsFoundAndTellsWhatToType(t *testing.T) {
 		"a dash":              {unit("vllm.service", func(u *doctor.Unit) { u.EnvironmentFiles[0] = "-/run/moded/env/vllm.service" }), "vllm", doctor.Failure, "the dash before it", "EnvironmentFile=/run/moded/env/vllm.service"},
 		"no display manager":  {unit("display-manager.service", missing), "display", doctor.Warning, "there is no display-manager.service", "gdm3"},
 		"a card that is gone": {func(h *doctor.Host) { h.Config.GPUs = append(h.Config.GPUs, "gpu2") }, "gpus", doctor.Failure, "gpu2 is named in the configuration", "nvidia-smi -L"},
-		"no driver":           {without("sys/bus/pci/drivers/nvidia/0000:01:00.0/power/control"), "gpus", doctor.Failure, "0000:01:00.0 is NVIDIA's, and has no driver", "nvidia-driver"},
+		"cards that nobody could see": {func(h *doctor.Host) {
+			h.Daemon.Resources.GPUs, h.Daemon.Resources.Parts = nil, []manager1.Part{{Part: "gpus", Unknown: "it took longer than 250ms"}}
+		}, "gpus", doctor.Unknown, "which are there is not known: it took longer", ""},
+		"no driver": {without("sys/bus/pci/drivers/nvidia/0000:01:00.0/power/control"), "gpus", doctor.Failure, "0000:01:00.0 is NVIDIA's, and has no driver", "nvidia-driver"},
 		"nouveau": {func(h *doctor.Host) {
 			f := installed()
 			delete(f, "sys/bus/pci/drivers/nvidia/0000:01:00.0/power/control")
@@ -162,6 +165,9 @@ func TestEachFaultIsFoundAndTellsWhatToType(t *testing.T) {
 		"another without": {func(h *doctor.Host) {
 			h.Daemon.Resources.Audio = []manager1.AudioUser{{User: "bob", State: "unknown"}}
 		}, "agents", doctor.Warning, "bob", "sudo systemctl --user --machine=bob@ enable --now moded-agent.service"},
+		"people whom nobody could see": {func(h *doctor.Host) {
+			h.Daemon.Resources.Audio, h.Daemon.Resources.Parts = nil, []manager1.Part{{Part: "processes", Unknown: "it took longer than 250ms"}}
+		}, "agents", doctor.Unknown, "who else plays without one is not known: it took longer", ""},
 		"linger":            {with("var/lib/systemd/linger/bob", ""), "linger", doctor.Note, "services of bob", "sudo loginctl disable-linger bob"},
 		"no actions":        {without("usr/share/polkit-1/actions/org.modectl.policy"), "polkit", doctor.Failure, "not installed", "make install"},
 		"no polkit":         {func(h *doctor.Host) { h.Has = func(string) bool { return false } }, "polkit", doctor.Failure, "not on the bus", "polkitd"},

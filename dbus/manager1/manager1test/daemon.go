@@ -22,8 +22,10 @@ type Daemon struct {
 	Holds      []manager1.HoldInfo
 	Records    []manager1.Record // newest first
 	Resources  manager1.Resources
-	Settings   []manager1.Setting
-	Can        map[string]string
+	// Looks are what the first questions for Resources are answered with.
+	Looks    []manager1.Resources
+	Settings []manager1.Setting
+	Can      map[string]string
 	// Errors are answered by methods of that name, whatever they are asked.
 	Errors map[string]*manager1.Error
 	// NeedsPrompt are methods that are answered only when the caller allows

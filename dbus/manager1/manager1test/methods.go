@@ -191,7 +191,14 @@ func (d *Daemon) resources(msg dbus.Message) (manager1.Dict, *dbus.Error) {
 	if err := d.enter(msg); err != nil {
 		return nil, err
 	}
-	return d.Resources.ToMap(), nil
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.Looks) == 0 {
+		return d.Resources.ToMap(), nil
+	}
+	first := d.Looks[0]
+	d.Looks = d.Looks[1:]
+	return first.ToMap(), nil
 }
 
 func (d *Daemon) propertyMethods() map[string]any {
